@@ -1,0 +1,200 @@
+use std::fmt::{self, Debug, Formatter};
+use std::hint::black_box;
+use std::ops::Range;
+use std::sync::Arc;
+
+use tensor::Tensor;
+use tensor::convert::u8_to_f32;
+
+use crate::{Batch, Batches, Error};
+
+/// The factor of Michael Nielsen's files, whose brightest pixel is 255/256; [`Dataset::new`] starts with 1/255.
+pub const NIELSEN_SCALE: f32 = 1.0 / 256.0;
+
+/// How many scattered rows are brought near at once: of MNIST, 12 kB.
+const NEAR: usize = 16;
+/// Bytes that come from memory together, on nearly all processors.
+const CACHE_LINE: usize = 64;
+
+/// Rows of bytes with a label each.
+///
+/// Cloning and [splitting](Dataset::split) share the storage. A row becomes `f32` on its way into a batch, each byte
+/// multiplied by the scale.
+///
+/// ```
+/// let dataset = data::Dataset::new(vec![0, 255, 51, 0, 0, 102], 2, vec![7, 1, 3])?;
+/// let batch = dataset.batches(2).next().unwrap();
+/// assert_eq!(batch.images.shape()[..], [2, 2]);
+/// assert_eq!(dataset.image(2), [0, 102]);
+/// assert_eq!(dataset.label(2), 3);
+/// # Ok::<(), data::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Dataset {
+    storage: Arc<Storage>,
+    rows: Range<usize>,
+    scale: f32,
+}
+
+struct Storage {
+    images: Vec<u8>,
+    row_len: usize,
+    labels: Vec<u8>,
+}
+
+impl Dataset {
+    /// A data set of `labels.len()` rows; `images` holds them one after the other, each `row_len` bytes.
+    ///
+    /// # Errors
+    /// If `images.len()` is not `labels.len() · row_len`.
+    pub fn new(images: Vec<u8>, row_len: usize, labels: Vec<u8>) -> Result<Dataset, Error> {
+        if labels.len().checked_mul(row_len) != Some(images.len()) {
+            return Err(Error::Rows { bytes: images.len(), row_len, labels: labels.len() });
+        }
+        let rows = 0..labels.len();
+        Ok(Dataset { storage: Arc::new(Storage { images, row_len, labels }), rows, scale: 1.0 / 255.0 })
+    }
+
+    /// The same rows under another scale, such as [`NIELSEN_SCALE`].
+    pub fn with_scale(self, scale: f32) -> Dataset {
+        Dataset { scale, ..self }
+    }
+
+    /// What a byte is multiplied by to become a pixel.
+    pub fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The length of a row in bytes.
+    pub fn row_len(&self) -> usize {
+        self.storage.row_len
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn image(&self, i: usize) -> &[u8] {
+        let start = self.row(i) * self.row_len();
+        &self.storage.images[start..start + self.row_len()]
+    }
+
+    /// The label of row `i`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn label(&self, i: usize) -> u8 {
+        self.storage.labels[self.row(i)]
+    }
+
+    /// The labels of all rows.
+    pub fn labels(&self) -> &[u8] {
+        &self.storage.labels[self.rows.clone()]
+    }
+
+    /// The first `at` rows and the rest, on the same storage.
+    ///
+    /// # Panics
+    /// If there are fewer than `at` rows.
+    #[track_caller]
+    pub fn split(&self, at: usize) -> (Dataset, Dataset) {
+        assert!(
+            at <= self.len(),
+            "split: found a split at row {at}, expected at most the {} rows there are",
+            self.len()
+        );
+        let middle = self.rows.start + at;
+        let part = |rows| Dataset { rows, ..self.clone() };
+        (part(self.rows.start..middle), part(middle..self.rows.end))
+    }
+
+    /// Batches of `batch_size` rows, in order unless [shuffled](Batches::shuffle); the last holds what is left.
+    ///
+    /// # Panics
+    /// If `batch_size` is 0.
+    #[track_caller]
+    pub fn batches(&self, batch_size: usize) -> Batches {
+        Batches::new(self.clone(), batch_size)
+    }
+
+    /// The given rows, in the given order, as one batch.
+    ///
+    /// # Panics
+    /// If one of them does not exist.
+    #[track_caller]
+    pub fn gather(&self, rows: &[usize]) -> Batch {
+        // Checked here, where the panic can still point at the caller.
+        for &row in rows {
+            assert!(row < self.len(), "gather: {}", self.no_row(row));
+        }
+        let images = Tensor::build([rows.len(), self.row_len()], |pixels| self.convert(rows, pixels));
+        let labels = Tensor::build([rows.len()], |labels| {
+            labels.iter_mut().zip(rows).for_each(|(label, &row)| *label = i64::from(self.label(row)));
+        });
+        Batch { images, labels }
+    }
+
+    /// Scattered rows, side by side in `pixels`.
+    fn convert(&self, rows: &[usize], pixels: &mut [f32]) {
+        // At least 1, since slices have no chunks of length 0; rows of length 0 leave nothing to do.
+        let width = self.row_len().max(1);
+        for (rows, pixels) in rows.chunks(NEAR).zip(pixels.chunks_mut(NEAR.saturating_mul(width))) {
+            self.touch(rows);
+            for (&row, pixels) in rows.iter().zip(pixels.chunks_exact_mut(width)) {
+                u8_to_f32(self.image(row), self.scale, pixels);
+            }
+        }
+    }
+
+    /// Reads a byte in each cache line of some rows, which makes their journeys from memory overlap. One row after the
+    /// other, as the conversion takes them, a shuffled batch would take more than twice the time.
+    fn touch(&self, rows: &[usize]) {
+        let lines = rows.iter().flat_map(|&row| self.image(row).iter().step_by(CACHE_LINE));
+        black_box(lines.fold(0, |all, byte| all ^ byte));
+    }
+
+    /// A run of rows as one batch; they lie side by side, so one conversion takes them all.
+    pub(crate) fn run(&self, rows: Range<usize>) -> Batch {
+        let width = self.row_len();
+        let stored = self.rows.start + rows.start..self.rows.start + rows.end;
+        let bytes = &self.storage.images[stored.start * width..stored.end * width];
+        let images = Tensor::build([rows.len(), width], |pixels| u8_to_f32(bytes, self.scale, pixels));
+        let labels = Tensor::build([rows.len()], |labels| {
+            let bytes = &self.storage.labels[stored];
+            labels.iter_mut().zip(bytes).for_each(|(label, &byte)| *label = i64::from(byte));
+        });
+        Batch { images, labels }
+    }
+
+    /// Where row `i` is in the storage.
+    #[track_caller]
+    fn row(&self, i: usize) -> usize {
+        assert!(i < self.len(), "dataset: {}", self.no_row(i));
+        self.rows.start + i
+    }
+
+    fn no_row(&self, i: usize) -> String {
+        format!("found row index {i}, expected one below the {} rows there are", self.len())
+    }
+}
+
+impl Debug for Dataset {
+    /// The sizes; the bytes would fill a thousand screens.
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        let mut fields = f.debug_struct("Dataset");
+        fields.field("len", &self.len()).field("row_len", &self.row_len()).field("scale", &self.scale);
+        fields.finish_non_exhaustive()
+    }
+}

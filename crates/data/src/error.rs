@@ -1,0 +1,163 @@
+use std::io;
+
+/// What can be wrong with a data file, a folder of them, or rows given by hand.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to open or read the file.
+    #[error("{file}: cannot be read: {source}")]
+    Io {
+        /// The file.
+        file: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The path is a folder, a pipe or a device.
+    #[error("{file}: found something other than a regular file, expected an IDX file, plain or gzip")]
+    NotAFile {
+        /// The path.
+        file: String,
+    },
+    /// The first bytes are neither those of an IDX file nor those of gzip.
+    #[error("{file}: found first bytes {found:02x?}, expected an IDX header ([00, 00, 08, dimension count]) or gzip")]
+    Magic {
+        /// The file.
+        file: String,
+        /// Its first bytes, decompressed where it is gzip; fewer than four where it ends earlier.
+        found: Vec<u8>,
+    },
+    /// An IDX file of another element type than unsigned bytes.
+    #[error("{file}: found element type {code:#04x} ({name}), expected 0x08 (unsigned byte)")]
+    ElementType {
+        /// The file.
+        file: String,
+        /// The type code in the header.
+        code: u8,
+        /// What the code stands for.
+        name: &'static str,
+    },
+    /// An IDX header that counts no dimensions.
+    #[error("{file}: found a dimension count of 0, expected 1 to 255")]
+    NoDimensions {
+        /// The file.
+        file: String,
+    },
+    /// The file ends inside its header.
+    #[error("{file}: found {found} of the {expected} bytes that its {} dimensions take", .expected / 4)]
+    Header {
+        /// The file.
+        file: String,
+        /// Bytes of dimensions present.
+        found: usize,
+        /// Bytes of dimensions announced.
+        expected: usize,
+    },
+    /// The product of the dimensions does not fit the address space, or not the memory.
+    #[error("{file}: found dimensions {dims:?}, expected a product that memory can hold")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// The dimensions in the header.
+        dims: Vec<usize>,
+    },
+    /// Dimensions and data disagree.
+    #[error("{file}: found {found} bytes of data, expected {expected} from its dimensions {dims:?}")]
+    Length {
+        /// The file.
+        file: String,
+        /// The dimensions in the header.
+        dims: Vec<usize>,
+        /// Bytes present after the header.
+        found: u64,
+        /// The product of the dimensions.
+        expected: u64,
+    },
+    /// A gzip file too small for the dimensions it contains.
+    #[error(
+        "{file}: found {stored} bytes of gzip, expected more: dimensions {dims:?} promise {expected} bytes of data"
+    )]
+    Implausible {
+        /// The file.
+        file: String,
+        /// The dimensions in the header.
+        dims: Vec<usize>,
+        /// The size of the compressed file in bytes.
+        stored: u64,
+        /// The product of the dimensions.
+        expected: u64,
+    },
+    /// More data follows than the dimensions promise.
+    #[error("{file}: found more data after byte {expected}, expected it to end there by its dimensions {dims:?}")]
+    Trailing {
+        /// The file.
+        file: String,
+        /// The dimensions in the header.
+        dims: Vec<usize>,
+        /// The product of the dimensions.
+        expected: u64,
+    },
+    /// Truncated or corrupt gzip data, a failed checksum included.
+    #[error("{file}: found damaged gzip data after {offset} decompressed bytes ({source}), expected an intact file")]
+    Gzip {
+        /// The file.
+        file: String,
+        /// How many bytes decompressed before the damage showed.
+        offset: u64,
+        /// What the decompressor said.
+        source: io::Error,
+    },
+    /// A folder without one of the four MNIST files.
+    #[error("{folder}: found no {base}-idx{rank}-ubyte or {base}.idx{rank}-ubyte, expected one of them, plain or .gz")]
+    Missing {
+        /// The folder.
+        folder: String,
+        /// The stem of the file, such as `train-images`.
+        base: &'static str,
+        /// How many dimensions the file has.
+        rank: usize,
+    },
+    /// A sound IDX file of another shape, such as images where labels belong.
+    #[error("{file}: found dimensions {found:?}, expected {expected}")]
+    Dimensions {
+        /// The file.
+        file: String,
+        /// The dimensions in the header.
+        found: Vec<usize>,
+        /// The shape that belongs there.
+        expected: &'static str,
+    },
+    /// Images and labels that do not belong together.
+    #[error("{labels_file}: found {labels} labels, expected {images}, one for each image in {images_file}")]
+    Counts {
+        /// The file of labels.
+        labels_file: String,
+        /// How many labels it has.
+        labels: usize,
+        /// The file of images.
+        images_file: String,
+        /// How many images it has.
+        images: usize,
+    },
+    /// A label outside the classes.
+    #[error("{file}: found label {label} in row {row}, expected 0 to {}", .classes - 1)]
+    Label {
+        /// The file.
+        file: String,
+        /// The row, counted from 0.
+        row: usize,
+        /// The label there.
+        label: u8,
+        /// The number of classes.
+        classes: u8,
+    },
+    /// Rows given by hand that do not come out even.
+    #[error("dataset: found {bytes} bytes of images, expected {labels} rows of {row_len} bytes, one for each label")]
+    Rows {
+        /// The length of the images in bytes.
+        bytes: usize,
+        /// The length of one row in bytes.
+        row_len: usize,
+        /// The number of labels.
+        labels: usize,
+    },
+}

@@ -1,0 +1,24 @@
+//! Optimizers: they change a model's parameters in place, along their gradients.
+//!
+//! ```
+//! use optim::Sgd;
+//! use tensor::{Param, Tape, Tensor};
+//!
+//! let mut w = Param::new("w", Tensor::from([3.0f32, -1.0]));
+//! let mut sgd = Sgd::new(0.1).momentum(0.9);
+//! let mut tape = Tape::new();
+//! for _ in 0..200 {
+//!     let cost = tape.param(&w).square().sum(..);
+//!     sgd.step(&mut w, &cost.backward())?;
+//!     tape.reset();
+//! }
+//! assert!(w.value().abs().max(..).item() < 1e-3);
+//! # Ok::<(), optim::Error>(())
+//! ```
+
+mod error;
+mod sgd;
+mod state;
+
+pub use error::Error;
+pub use sgd::Sgd;

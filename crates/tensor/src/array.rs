@@ -1,0 +1,255 @@
+//! `Array`: the vocabulary that gradients are written in, with two meanings. On a [`Tensor`] it computes, on a [`Var`]
+//! it records.
+
+use smallvec::SmallVec;
+
+use crate::elementwise::Elementwise;
+use crate::error::{Result, unwrap};
+use crate::float::Float;
+use crate::kernel::map;
+use crate::ops::elementwise::{self as rules, Map};
+use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
+use crate::ops::matmul::MatMul;
+use crate::ops::Op;
+use crate::ops::reduce::{Sum, SumTo};
+use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
+use crate::shape::{AxisSet, Shape};
+use crate::tape::{Grads, Var};
+use crate::tensor::{Slice, Tensor};
+use crate::traced::Traced;
+
+/// What a gradient rule may do with its arguments.
+pub trait Array<T: Float>: Clone {
+    /// Evaluates an op, or records it.
+    fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self>;
+    /// The gradients of an elementwise rule for the inputs that need one.
+    fn rule_vjp<R: Elementwise<N>, const N: usize>(
+        rule: R,
+        g: &Self,
+        x: [&Self; N],
+        y: &Self,
+        needs: &[bool],
+    ) -> Grads<Self>;
+    /// The value; a gradient that depends on more than its shape is no longer linear in it.
+    fn value(&self) -> Tensor<T>;
+    /// A constant in the world of `self`.
+    fn constant(&self, value: Tensor<T>) -> Self;
+    /// The sizes of the axes.
+    fn shape(&self) -> Shape;
+
+    /// An elementwise rule, applied with broadcasting.
+    fn rule<R: Elementwise<N>, const N: usize>(rule: R, x: [&Self; N]) -> Self {
+        unwrap(Self::try_apply(Map(rule), &x))
+    }
+    /// a + b, elementwise.
+    fn add(&self, other: &Self) -> Self {
+        Self::rule(rules::Add, [self, other])
+    }
+    /// a − b, elementwise.
+    fn sub(&self, other: &Self) -> Self {
+        Self::rule(rules::Sub, [self, other])
+    }
+    /// a · b, elementwise.
+    fn mul(&self, other: &Self) -> Self {
+        Self::rule(rules::Mul, [self, other])
+    }
+    /// `self · d` for an incoming gradient `self`, where a gradient of 0 stays 0 whatever `d` is.
+    fn chain(&self, d: &Self) -> Self {
+        Self::rule(rules::Chain, [self, d])
+    }
+    /// c · x.
+    fn scale(&self, factor: f64) -> Self {
+        Self::rule(rules::Scale { factor }, [self])
+    }
+    /// eˣ.
+    fn exp(&self) -> Self {
+        Self::rule(rules::Exp, [self])
+    }
+    /// The matrix product over the last two axes.
+    fn matmul(&self, other: &Self) -> Self {
+        unwrap(Self::try_apply(MatMul, &[self, other]))
+    }
+    /// The last two axes swapped.
+    fn t(&self) -> Self {
+        let rank = self.shape().rank() as isize;
+        self.permute((0..rank - 2).chain([rank - 1, rank - 2]))
+    }
+    /// The axes in another order.
+    fn permute(&self, axes: impl IntoIterator<Item = isize>) -> Self {
+        unwrap(Self::try_apply(Permute { axes: axes.into_iter().collect() }, &[self]))
+    }
+    /// The same elements in another shape.
+    fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        unwrap(Self::try_apply(Reshape { shape: shape.into() }, &[self]))
+    }
+    /// With a new axis of size 1 before axis `axis`.
+    fn unsqueeze(&self, axis: usize) -> Self {
+        let mut shape = self.shape();
+        shape.0.insert(axis, 1);
+        self.reshape(shape)
+    }
+    /// Stretched to a shape.
+    fn broadcast_to(&self, shape: &Shape) -> Self {
+        if self.shape() == *shape {
+            return self.clone();
+        }
+        unwrap(Self::try_apply(BroadcastTo { shape: shape.clone() }, &[self]))
+    }
+    /// The adjoint of [`broadcast_to`](Array::broadcast_to): summed to a shape that broadcasts to this one.
+    fn sum_to(&self, shape: &Shape) -> Self {
+        if self.shape() == *shape {
+            return self.clone();
+        }
+        unwrap(Self::try_apply(SumTo { shape: shape.clone() }, &[self]))
+    }
+    /// The sum over an axis, which is dropped.
+    fn sum_axis(&self, axis: usize) -> Self {
+        unwrap(Self::try_apply(Sum { axes: AxisSet::one(axis), keepdim: false }, &[self]))
+    }
+    /// The sum over an axis, which stays with size 1.
+    fn sum_axis_keepdim(&self, axis: usize) -> Self {
+        unwrap(Self::try_apply(Sum { axes: AxisSet::one(axis), keepdim: true }, &[self]))
+    }
+    /// A part of the array.
+    fn slice(&self, slices: impl IntoIterator<Item = Slice>) -> Self {
+        unwrap(Self::try_apply(Slices { slices: slices.into_iter().collect() }, &[self]))
+    }
+    /// The adjoint of [`slice`](Array::slice): these elements in an array of zeros.
+    fn embed(&self, shape: &Shape, slices: impl IntoIterator<Item = Slice>) -> Self {
+        unwrap(Self::try_apply(Embed { shape: shape.clone(), slices: slices.into_iter().collect() }, &[self]))
+    }
+    /// Positions of an axis, picked by an index vector.
+    fn index_select(&self, axis: usize, index: &Tensor<i64>) -> Self {
+        unwrap(Self::try_apply(IndexSelect { axis, index: index.clone() }, &[self]))
+    }
+    /// The adjoint of [`index_select`](Array::index_select), into an axis of `len` zeros.
+    fn index_add(&self, axis: usize, index: &Tensor<i64>, len: usize) -> Self {
+        unwrap(Self::try_apply(IndexAdd { axis, index: index.clone(), len }, &[self]))
+    }
+    /// One position of an axis for every element of the index.
+    fn gather(&self, axis: usize, index: &Tensor<i64>) -> Self {
+        unwrap(Self::try_apply(Gather { axis, index: index.clone() }, &[self]))
+    }
+    /// The adjoint of [`gather`](Array::gather): `self`, with `src` added at the index's positions.
+    fn scatter_add(&self, axis: usize, index: &Tensor<i64>, src: &Self) -> Self {
+        unwrap(Self::try_apply(ScatterAdd { axis, index: index.clone() }, &[self, src]))
+    }
+}
+
+impl<T: Float> Array<T> for Tensor<T> {
+    fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self> {
+        op.forward(x)
+    }
+
+    fn rule_vjp<R: Elementwise<N>, const N: usize>(
+        rule: R,
+        g: &Self,
+        x: [&Self; N],
+        y: &Self,
+        needs: &[bool],
+    ) -> Grads<Self> {
+        let shape = y.shape();
+        let wide = x.map(|x| x.broadcast_to(shape));
+        let mut grads: [Option<Self>; N] =
+            std::array::from_fn(|i| needs[i].then(|| Tensor::build(shape, |_| ())));
+        let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
+        let x = wide.each_ref().map(Tensor::strided);
+        map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
+        grads.into_iter().collect()
+    }
+
+    fn value(&self) -> Tensor<T> {
+        self.clone()
+    }
+
+    fn constant(&self, value: Tensor<T>) -> Self {
+        value
+    }
+
+    fn shape(&self) -> Shape {
+        Tensor::shape(self).clone()
+    }
+}
+
+impl<T: Float> Array<T> for Var<'_, T> {
+    fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self> {
+        Var::record(O::NAME, op, x, |op, x| op.forward(x))
+    }
+
+    fn rule_vjp<R: Elementwise<N>, const N: usize>(
+        rule: R,
+        g: &Self,
+        x: [&Self; N],
+        y: &Self,
+        needs: &[bool],
+    ) -> Grads<Self> {
+        let grads = rule.vjp(Traced(*g), x.map(|x| Traced(*x)), Traced(*y));
+        grads.into_iter().zip(needs).map(|(grad, &needed)| needed.then_some(grad.0)).collect()
+    }
+
+    fn value(&self) -> Tensor<T> {
+        Var::value(self)
+    }
+
+    fn constant(&self, value: Tensor<T>) -> Self {
+        self.tape().constant(value)
+    }
+
+    fn shape(&self) -> Shape {
+        Var::shape(self)
+    }
+}
+
+/// Doors for users' own rules and ops.
+macro_rules! doors {
+    ($Array:ty, $($t:lifetime)?) => {
+        impl<$($t,)? T: Float> $Array {
+            /// An elementwise rule of `N` inputs, applied with broadcasting.
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            pub fn map<R: Elementwise<N>, const N: usize>(rule: R, x: [impl std::borrow::Borrow<Self>; N]) -> Self {
+                let x = x.each_ref().map(|x| x.borrow());
+                unwrap(<Self as Array<T>>::try_apply(Map(rule), &x))
+            }
+
+            /// An op, applied to its inputs.
+            ///
+            /// # Panics
+            /// If the op fails.
+            #[track_caller]
+            pub fn apply<O: Op<T>>(op: O, x: &[impl std::borrow::Borrow<Self>]) -> Self {
+                let x: SmallVec<[&Self; 4]> = x.iter().map(|x| x.borrow()).collect();
+                unwrap(<Self as Array<T>>::try_apply(op, &x))
+            }
+
+            /// An op, applied to its inputs, returning the error.
+            pub fn try_apply<O: Op<T>>(op: O, x: &[impl std::borrow::Borrow<Self>]) -> Result<Self> {
+                let x: SmallVec<[&Self; 4]> = x.iter().map(|x| x.borrow()).collect();
+                <Self as Array<T>>::try_apply(op, &x)
+            }
+        }
+    };
+}
+doors!(Tensor<T>,);
+doors!(Var<'t, T>, 't);
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
+    const NAME: &'static str = R::NAME;
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
+        let mut shape = x[0].shape().clone();
+        for x in &x[1..] {
+            shape = shape.broadcast(x.shape(), R::NAME)?;
+        }
+        let wide = x.map(|x| x.broadcast_to(&shape));
+        Ok(Tensor::build(shape, |out| map::map(self.0, wide.each_ref().map(Tensor::strided), out)))
+    }
+
+    fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
+        let x: [&A; N] = x.try_into().expect("as many inputs as the rule has");
+        A::rule_vjp(self.0, &g, x, y, needs)
+    }
+}

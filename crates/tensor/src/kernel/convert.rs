@@ -1,0 +1,28 @@
+//! Conversions between element types.
+
+use super::cpu::{Kernel, MulAdd, dispatch};
+
+struct Pixels<'a> {
+    src: &'a [u8],
+    scale: f32,
+    dst: &'a mut [f32],
+}
+
+impl Kernel for Pixels<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        for (dst, &src) in self.dst.iter_mut().zip(self.src) {
+            *dst = src as f32 * self.scale;
+        }
+    }
+}
+
+/// Writes `src · scale` to `dst`, vectorised: how stored pixels become network inputs.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn u8_to_f32(src: &[u8], scale: f32, dst: &mut [f32]) {
+    assert_eq!(src.len(), dst.len(), "u8_to_f32: {} bytes for {} floats", src.len(), dst.len());
+    dispatch(Pixels { src, scale, dst });
+}

@@ -1,0 +1,192 @@
+//! An elementwise rule and its gradient over whole arrays: one fused pass over memory each.
+
+use std::array;
+
+use super::copy::{Reader, Strided};
+use super::cpu::{Kernel, MulAdd, dispatch};
+use super::split;
+use crate::elementwise::Elementwise;
+use crate::float::Float;
+use crate::scalar::Lane;
+
+/// Elements that are gathered at a time where an operand does not lie flat: few enough to stay in the first cache.
+const BLOCK: usize = 256;
+
+/// out = rule(x), for operands that are read through strides over the shape of `out`.
+pub(crate) fn map<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [Strided<'_, T>; N], out: &mut [T]) {
+    let x = x.map(Strided::reader);
+    split::chunks(out.len(), [Some(out)], &|start, [out]| {
+        let out = out.expect("present");
+        match flat(&x, start, out.len()) {
+            Some(x) => dispatch(Forward { rule, x, out }),
+            None => map_blocks(rule, &x, start, out),
+        }
+    });
+}
+
+/// All operands as plain slices, if they all lie flat.
+#[inline(always)]
+fn flat<'a, T: Copy, const N: usize>(x: &'a [Reader<'a, T>; N], start: usize, len: usize) -> Option<[&'a [T]; N]> {
+    let mut slices: [&[T]; N] = [&[]; N];
+    for (slice, reader) in slices.iter_mut().zip(x) {
+        let Reader::Flat(data) = reader else { return None };
+        *slice = &data[start..start + len];
+    }
+    Some(slices)
+}
+
+fn map_blocks<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    x: &[Reader<'_, T>; N],
+    start: usize,
+    out: &mut [T],
+) {
+    let mut blocks = blocks(x);
+    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+        let mut next = blocks.iter_mut();
+        let x = array::from_fn(|k| x[k].block(start + i * BLOCK, out.len(), next.next().expect("one each")));
+        dispatch(Forward { rule, x, out });
+    }
+}
+
+/// A block for each operand, with splats filled in.
+fn blocks<T: Float, const N: usize>(x: &[Reader<'_, T>; N]) -> [[T; BLOCK]; N] {
+    array::from_fn(|k| [if let Reader::Splat(x) = x[k] { x } else { T::ZERO }; BLOCK])
+}
+
+struct Forward<'a, T, R, const N: usize> {
+    rule: R,
+    x: [&'a [T]; N],
+    out: &'a mut [T],
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let n = self.out.len();
+        let x = self.x.map(|x| &x[..n]);
+        for i in 0..n {
+            self.out[i] = self.rule.eval(array::from_fn::<_, N, _>(|k| Lane::<T, M>::new(x[k][i]))).0;
+        }
+    }
+}
+
+/// What a gradient pass reads: the incoming gradient, the inputs and the output, over the output's shape.
+pub(crate) struct Incoming<'a, T, const N: usize> {
+    pub(crate) g: Strided<'a, T>,
+    pub(crate) x: [Strided<'a, T>; N],
+    pub(crate) y: Strided<'a, T>,
+}
+
+/// outᵢ = g·∂rule/∂xᵢ for every `outᵢ` that is asked for; `len` is the length of each.
+pub(crate) fn vjp<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    incoming: Incoming<'_, T, N>,
+    len: usize,
+    out: [Option<&mut [T]>; N],
+) {
+    let (x, gy) = (incoming.x.map(Strided::reader), [incoming.g.reader(), incoming.y.reader()]);
+    split::chunks(len, out, &|start, out| {
+        let n = out.iter().flatten().map(|out| out.len()).next().unwrap_or(0);
+        match (flat(&x, start, n), flat(&gy, start, n)) {
+            (Some(x), Some([g, y])) => vjp_flat(rule, g, x, y, out),
+            _ => vjp_blocks(rule, &x, &gy, start, n, out),
+        }
+    });
+}
+
+fn vjp_blocks<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    x: &[Reader<'_, T>; N],
+    gy: &[Reader<'_, T>; 2],
+    start: usize,
+    n: usize,
+    mut out: [Option<&mut [T]>; N],
+) {
+    let (mut xs, [mut gs, mut ys]) = (blocks(x), blocks(gy));
+    for at in (0..n).step_by(BLOCK) {
+        let len = BLOCK.min(n - at);
+        let mut next = xs.iter_mut();
+        let x = array::from_fn(|k| x[k].block(start + at, len, next.next().expect("one each")));
+        let g = gy[0].block(start + at, len, &mut gs);
+        let y = gy[1].block(start + at, len, &mut ys);
+        let mut rest = out.iter_mut();
+        let part = array::from_fn(|_| rest.next().expect("one each").as_mut().map(|out| &mut out[at..at + len]));
+        vjp_flat(rule, g, x, y, part);
+    }
+}
+
+/// One pass for all inputs where all are asked for; otherwise the others go to a block that is thrown away.
+fn vjp_flat<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    g: &[T],
+    x: [&[T]; N],
+    y: &[T],
+    mut out: [Option<&mut [T]>; N],
+) {
+    if out.iter().all(Option::is_some) {
+        let out = out.map(|out| out.expect("checked"));
+        return dispatch(Backward { rule, g, x, y, out });
+    }
+    let mut unused = [[T::ZERO; BLOCK]; N];
+    for at in (0..g.len()).step_by(BLOCK) {
+        let end = g.len().min(at + BLOCK);
+        let mut pairs = out.iter_mut().zip(&mut unused);
+        let out = array::from_fn(|_| match pairs.next().expect("one each") {
+            (Some(out), _) => &mut out[at..end],
+            (None, unused) => &mut unused[..end - at],
+        });
+        dispatch(Backward { rule, g: &g[at..end], x: x.map(|x| &x[at..end]), y: &y[at..end], out });
+    }
+}
+
+struct Backward<'a, T, R, const N: usize> {
+    rule: R,
+    g: &'a [T],
+    x: [&'a [T]; N],
+    y: &'a [T],
+    out: [&'a mut [T]; N],
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let n = self.g.len();
+        let (x, y) = (self.x.map(|x| &x[..n]), &self.y[..n]);
+        let out = self.out.map(|out| &mut out[..n]);
+        for i in 0..n {
+            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let d = self.rule.vjp(Lane::new(self.g[i]), x, Lane::new(y[i]));
+            for k in 0..N {
+                out[k][i] = d[k].0;
+            }
+        }
+    }
+}
+
+struct AddAssign<'a, T> {
+    out: &'a mut [T],
+    x: &'a [T],
+}
+
+impl<T: Float> Kernel for AddAssign<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out += x;
+        }
+    }
+}
+
+/// out += x, for slices of one length.
+pub(crate) fn add_assign<T: Float>(out: &mut [T], x: &[T]) {
+    assert_eq!(out.len(), x.len());
+    split::chunks(x.len(), [Some(out)], &|start, [out]| {
+        let out = out.expect("present");
+        let x = &x[start..start + out.len()];
+        dispatch(AddAssign { out, x });
+    });
+}

@@ -1,0 +1,125 @@
+//! Vector registers: what the product kernels need of them, for each instruction set.
+//!
+//! The kernels keep two dozen vectors in registers across a loop. The compiler vectorises such a loop only by luck
+//! when it is written with arrays, so here the registers are named.
+
+use crate::float::Float;
+use crate::kernel::cpu::{Fused, Isa, Unfused};
+
+/// A vector register of `T`, and how many of them the kernels may hold at a time.
+pub(super) trait Vector<T>: Copy {
+    const LANES: usize;
+    /// The largest tile of the outer-product kernel: rows, and vectors per row.
+    const ROWS: usize;
+    const VECTORS: usize;
+    /// The largest tile of the dot-product kernel: rows, and columns.
+    const DOTS: usize;
+
+    // SAFETY, of every function here: the processor has the instruction set, and the pointers are valid for the
+    // elements that the function reads or writes: all lanes, or the first `n`, 1 ≤ n ≤ LANES.
+    unsafe fn zero() -> Self;
+    unsafe fn splat(x: *const T) -> Self;
+    unsafe fn load(from: *const T) -> Self;
+    /// The first `n` lanes; the others are 0.
+    unsafe fn load_first(from: *const T, n: usize) -> Self;
+    unsafe fn store(self, to: *mut T);
+    unsafe fn store_first(self, to: *mut T, n: usize);
+    unsafe fn add(self, other: Self) -> Self;
+    /// self·b + c.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// The sum of the lanes, added in an order that is always the same.
+    unsafe fn sum(self) -> T;
+    /// The lanes of both in turn, self₀ other₀ self₁ other₁ …, as two vectors.
+    unsafe fn zip(self, other: Self) -> (Self, Self);
+}
+
+/// A loop over vectors, compiled for every instruction set.
+pub(super) trait VectorKernel<T> {
+    /// # Safety
+    /// The processor has the instruction set of `V`, and the kernel's own pointers are valid.
+    unsafe fn run<V: Vector<T>>(self);
+}
+
+/// Runs a kernel on an instruction set.
+///
+/// # Safety
+/// The processor has `isa`, and the kernel's own pointers are valid.
+pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::x86::avx512(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => super::x86::avx2(kernel),
+            Isa::Portable => kernel.run::<Portable<T>>(),
+        }
+    }
+}
+
+/// Four elements, of which the compiler makes what its target has.
+#[derive(Clone, Copy)]
+struct Portable<T>([T; 4]);
+
+impl<T: Float> Vector<T> for Portable<T> {
+    const LANES: usize = 4;
+    const ROWS: usize = 4;
+    const VECTORS: usize = 2;
+    const DOTS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Portable([T::ZERO; 4])
+    }
+    #[inline(always)]
+    unsafe fn splat(x: *const T) -> Self {
+        // SAFETY: `x` is valid.
+        Portable([unsafe { *x }; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: `from` is valid for four elements; an array is aligned as its element.
+        Portable(unsafe { *from.cast() })
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, n: usize) -> Self {
+        // SAFETY: `from` is valid for the first `n` elements, and only they are read.
+        Portable(std::array::from_fn(|i| if i < n { unsafe { *from.add(i) } } else { T::ZERO }))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: `to` is valid for four elements.
+        unsafe { *to.cast() = self.0 }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, n: usize) {
+        for (i, &x) in self.0.iter().enumerate().take(n) {
+            // SAFETY: `to` is valid for the first `n` elements.
+            unsafe { *to.add(i) = x }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        Portable(std::array::from_fn(|i| {
+            if cfg!(target_arch = "aarch64") {
+                self.0[i].mul_add::<Fused>(b.0[i], c.0[i])
+            } else {
+                self.0[i].mul_add::<Unfused>(b.0[i], c.0[i])
+            }
+        }))
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> T {
+        let [a, b, c, d] = self.0;
+        (a + c) + (b + d)
+    }
+    #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        (Portable([a, e, b, f]), Portable([c, g, d, h]))
+    }
+}

@@ -1,0 +1,283 @@
+use super::*;
+use proptest::prelude::*;
+use rayon::ThreadPool;
+
+/// How an operand lies in its slice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    RowMajor,
+    Transposed,
+    /// Row-major with a gap after each row.
+    Sliced,
+    /// Transposed with a gap after each column.
+    SlicedTransposed,
+    /// Neither stride is 1.
+    Gaps,
+    /// All rows are one row.
+    OneRow,
+    /// All columns are one column.
+    OneColumn,
+}
+use Layout::*;
+
+const LAYOUTS: [Layout; 7] = [RowMajor, Transposed, Sliced, SlicedTransposed, Gaps, OneRow, OneColumn];
+
+/// An operand that owns its elements.
+#[derive(Clone, Debug)]
+struct Operand<T> {
+    data: Vec<T>,
+    rows: usize,
+    cols: usize,
+    strides: (usize, usize),
+}
+
+impl<T: Float> Operand<T> {
+    /// `element(i)` for every place in the slice; NaN where no element of the matrix lies.
+    fn new(rows: usize, cols: usize, layout: Layout, mut element: impl FnMut() -> T) -> Operand<T> {
+        let strides = match layout {
+            RowMajor => (cols, 1),
+            Transposed => (1, rows),
+            Sliced => (cols + 3, 1),
+            SlicedTransposed => (1, rows + 5),
+            Gaps => (3 * cols + 1, 3),
+            OneRow => (0, 1),
+            OneColumn => (1, 0),
+        };
+        let len = if rows * cols == 0 { 0 } else { (rows - 1) * strides.0 + (cols - 1) * strides.1 + 1 };
+        let mut data = vec![T::NAN; len];
+        for (i, j) in (0..rows).flat_map(|i| (0..cols).map(move |j| (i, j))) {
+            data[i * strides.0 + j * strides.1] = element();
+        }
+        Operand { data, rows, cols, strides }
+    }
+
+    fn mat(&self) -> Mat<'_, T> {
+        let (row_stride, col_stride) = self.strides;
+        Mat { data: &self.data, rows: self.rows, cols: self.cols, row_stride, col_stride }
+    }
+
+    fn abs(&self) -> Operand<T> {
+        Operand { data: self.data.iter().map(|x| x.abs()).collect(), ..*self }
+    }
+}
+
+/// A product with everything that it reads.
+#[derive(Clone, Debug)]
+struct Case<T> {
+    a: Operand<T>,
+    b: Operand<T>,
+    c: Vec<T>,
+    bias: Vec<T>,
+    init: usize,
+}
+
+impl<T: Float> Case<T> {
+    fn new([m, k, n]: [usize; 3], [left, right]: [Layout; 2], init: usize, mut element: impl FnMut() -> T) -> Case<T> {
+        let a = Operand::new(m, k, left, &mut element);
+        let b = Operand::new(k, n, right, &mut element);
+        let c = (0..m * n).map(|_| if init == 0 { T::NAN } else { element() }).collect();
+        let bias = (0..n).map(|_| element()).collect();
+        Case { a, b, c, bias, init }
+    }
+
+    fn run(&self, product: impl Fn(Mat<'_, T>, Mat<'_, T>, &mut [T], Init<'_, T>)) -> Vec<T> {
+        let init = [Init::Zero, Init::Accumulate, Init::Bias(&self.bias)][self.init];
+        let mut c = self.c.clone();
+        product(self.a.mat(), self.b.mat(), &mut c, init);
+        c
+    }
+
+    /// The most that rounding may move an element, from the sum of the magnitudes that are added: each of k + 1
+    /// roundings of either computation moves it by at most half an ε of that sum.
+    fn bounds(&self) -> Vec<f64> {
+        let magnitudes = Case {
+            a: self.a.abs(),
+            b: self.b.abs(),
+            c: self.c.iter().map(|x| x.abs()).collect(),
+            bias: self.bias.iter().map(|x| x.abs()).collect(),
+            init: self.init,
+        };
+        let terms = (self.a.cols + 2) as f64 * 1.01;
+        magnitudes.run(naive).iter().map(|x| x.to_f64() * terms * T::EPSILON.to_f64()).collect()
+    }
+
+    fn agrees(&self) {
+        let (want, bounds) = (self.run(naive), self.bounds());
+        for isa in sets() {
+            let got = self.run(|a, b, c, init| matmul_on(isa, a, b, c, init));
+            for (i, ((got, want), bound)) in got.iter().zip(&want).zip(&bounds).enumerate() {
+                let error = (got.to_f64() - want.to_f64()).abs();
+                assert!(error <= *bound, "{isa:?}, element {i}: {got} instead of {want}, bound {bound:e}");
+            }
+        }
+    }
+}
+
+/// The instruction sets that the processor has.
+fn sets() -> Vec<Isa> {
+    match isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => vec![Isa::Portable, Isa::Avx2, Isa::Avx512],
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => vec![Isa::Portable, Isa::Avx2],
+        Isa::Portable => vec![Isa::Portable],
+    }
+}
+
+/// Numbers in −1..1 that look random.
+fn noise<T: Float>(seed: u64) -> impl FnMut() -> T {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        T::from_f64((state >> 40) as f64 / (1 << 23) as f64 - 1.0)
+    }
+}
+
+/// Integers in −4..=4: sums of a few thousand products are exact.
+fn integers<T: Float>(seed: u64) -> impl FnMut() -> T {
+    let mut noise = noise::<f64>(seed);
+    move || T::from_f64((noise() * 4.4).round())
+}
+
+fn layouts() -> impl Strategy<Value = [Layout; 2]> {
+    proptest::array::uniform2(proptest::sample::select(&LAYOUTS[..]))
+}
+
+fn sizes() -> impl Strategy<Value = [usize; 3]> {
+    prop_oneof![
+        8 => proptest::array::uniform3(0..70usize),
+        1 => (0..20usize, 0..900usize, 0..70usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (0..70usize, 0..20usize, 0..900usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (0..600usize, 0..70usize, 0..20usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (50..150usize, 250..530usize, 50..150usize).prop_map(|(m, k, n)| [m, k, n]),
+    ]
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start")
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_three_loops(size in sizes(), layout in layouts(), init in 0..3usize, seed: u64) {
+        Case::<f32>::new(size, layout, init, noise(seed)).agrees();
+        Case::<f64>::new(size, layout, init, noise(seed)).agrees();
+    }
+
+    #[test]
+    fn small_integers_are_exact(size in sizes(), layout in layouts(), init in 0..3usize, seed: u64) {
+        let case = Case::<f32>::new(size, layout, init, integers(seed));
+        for isa in sets() {
+            prop_assert_eq!(case.run(|a, b, c, init| matmul_on(isa, a, b, c, init)), case.run(naive));
+        }
+    }
+
+    /// A row or column that holds a NaN or an infinity meets zeros, and none of its products is skipped.
+    #[test]
+    fn nan_and_infinity_propagate(size in proptest::array::uniform3(1..40usize), layout in layouts(), init in 0..3usize,
+                                  seed: u64, special in proptest::sample::select(vec![f32::NAN, f32::INFINITY])) {
+        let mut count = 0;
+        let every = 1 + seed as usize % 97;
+        let element = || {
+            count += 1;
+            if count % every == 0 { special } else { (count % 3) as f32 - 1.0 }
+        };
+        let case = Case::<f32>::new(size, layout, init, element);
+        let kind = |c: Vec<f32>| c.into_iter().map(|x| if x.is_nan() { None } else { Some(x) }).collect::<Vec<_>>();
+        for isa in sets() {
+            let got = case.run(|a, b, c, init| matmul_on(isa, a, b, c, init));
+            prop_assert_eq!(kind(got), kind(case.run(naive)));
+        }
+    }
+
+    /// The bits of a product do not change when its operands and its output begin elsewhere in memory.
+    #[test]
+    fn addresses_do_not_matter(size in sizes(), layout in layouts(), shift in 1..16usize, seed: u64) {
+        let case = Case::<f32>::new(size, layout, 1, noise(seed));
+        let shifted = |data: &[f32]| [vec![0.0; shift], data.to_vec()].concat();
+        let (a, b, mut c) = (shifted(&case.a.data), shifted(&case.b.data), shifted(&case.c));
+        let (a, b) = (Mat { data: &a[shift..], ..case.a.mat() }, Mat { data: &b[shift..], ..case.b.mat() });
+        matmul(a, b, &mut c[shift..], Init::Accumulate);
+        prop_assert_eq!(&c[shift..], case.run(matmul));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Products that are shared among threads, with blocks that end anywhere.
+    #[test]
+    fn threads_do_not_change_bits(m in 1..400usize, n in 1..700usize, layout in layouts(), init in 0..3usize, seed: u64) {
+        let k = (SHARED / (m * n)).clamp(1, 3000) + 1;
+        let case = Case::<f32>::new([m, k, n], layout, init, noise(seed));
+        let one = pool(1).install(|| case.run(matmul));
+        for threads in 2..=4 {
+            prop_assert_eq!(&pool(threads).install(|| case.run(matmul)), &one, "{} threads", threads);
+        }
+    }
+}
+
+#[test]
+fn large_products_agree() {
+    for (left, right) in [(RowMajor, Transposed), (Transposed, RowMajor), (RowMajor, RowMajor), (Gaps, OneColumn)] {
+        for init in 0..3 {
+            Case::<f32>::new([300, 600, 530], [left, right], init, noise(7)).agrees();
+            Case::<f64>::new([264, 260, 513], [left, right], init, noise(8)).agrees();
+        }
+    }
+}
+
+/// Where an element lies makes no difference: a part of the product is the product of the parts.
+#[test]
+fn bits_do_not_depend_on_the_place() {
+    let case = Case::<f32>::new([300, 300, 700], [RowMajor, RowMajor], 0, noise(9));
+    let whole = case.run(matmul);
+    let (a, b) = (case.a.mat(), case.b.mat());
+    for (i, j, rows, cols) in [(0, 0, 100, 100), (37, 101, 250, 70), (299, 650, 1, 50), (17, 3, 20, 600)] {
+        let a = Mat { data: &a.data[i * 300..], rows, ..a };
+        let b = Mat { data: &b.data[j..], cols, ..b };
+        let mut part = vec![f32::NAN; rows * cols];
+        matmul(a, b, &mut part, Init::Zero);
+        for (row, part) in part.chunks_exact(cols).enumerate() {
+            assert_eq!(part, &whole[(i + row) * 700 + j..][..cols], "block at ({i}, {j}), row {row}");
+        }
+    }
+}
+
+#[test]
+fn no_depth_leaves_the_start() {
+    let (a, b) = (Operand::<f64>::new(2, 0, RowMajor, || 0.0), Operand::new(0, 3, RowMajor, || 0.0));
+    let bias = [1.0, 2.0, 3.0];
+    let product = |init| {
+        let mut c = vec![7.0; 6];
+        matmul(a.mat(), b.mat(), &mut c, init);
+        c
+    };
+    assert_eq!(product(Init::Zero), [0.0; 6]);
+    assert_eq!(product(Init::Accumulate), [7.0; 6]);
+    assert_eq!(product(Init::Bias(&bias)), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+}
+
+#[test]
+fn sizes_are_checked() {
+    let data = [0.0f32; 12];
+    let mat = |rows, cols, row_stride, col_stride| Mat { data: &data, rows, cols, row_stride, col_stride };
+    let message = |a: Mat<'_, f32>, b: Mat<'_, f32>, len: usize, init: Init<'_, f32>| {
+        let mut c = vec![0.0; len];
+        let call = std::panic::AssertUnwindSafe(|| matmul(a, b, &mut c, init));
+        let panic = std::panic::catch_unwind(call).expect_err("must panic");
+        panic.downcast_ref::<String>().expect("a message").clone()
+    };
+    let fits = mat(3, 4, 4, 1);
+    for (a, b, len, init, want) in [
+        (fits, mat(3, 4, 4, 1), 12, Init::Zero, "inner sizes differ: 3 × 4 times 3 × 4"),
+        (fits, mat(4, 3, 3, 1), 8, Init::Zero, "the product is 3 × 3, the output has 8 elements"),
+        (mat(3, 4, 5, 1), mat(4, 3, 3, 1), 9, Init::Zero, "left of 3 × 4 with strides (5, 1) exceeds its 12 elements"),
+        (fits, mat(4, 3, 4, 1), 9, Init::Zero, "right of 4 × 3 with strides (4, 1) exceeds its 12 elements"),
+        (fits, mat(4, 3, usize::MAX, 1), 9, Init::Zero, "right of 4 × 3"),
+        (fits, mat(4, 3, 3, 1), 9, Init::Bias(&data[..2]), "the product has 3 columns, the bias 2"),
+    ] {
+        let got = message(a, b, len, init);
+        assert!(got.contains(want), "{got:?} does not say {want:?}");
+    }
+}

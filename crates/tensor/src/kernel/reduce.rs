@@ -1,0 +1,184 @@
+//! Reductions over contiguous data seen as `[outer, mid, inner]`, folding `mid` away.
+//!
+//! Every order of evaluation is fixed by the sizes: blocks are folded in parallel lanes and merged as a balanced tree,
+//! which also keeps the rounding error of a long sum near that of a short one.
+
+use super::cpu::{Kernel, MulAdd, dispatch};
+use super::split;
+use crate::float::Float;
+
+/// What a reduction does with two numbers.
+pub(crate) trait Fold: Copy + Send + Sync {
+    /// The result for no elements.
+    fn empty<T: Float>(self) -> T;
+    /// Two results as one.
+    fn fold<T: Float>(self, a: T, b: T) -> T;
+}
+
+/// a + b.
+#[derive(Clone, Copy)]
+pub(crate) struct Sum;
+/// The larger, NaN if either is.
+#[derive(Clone, Copy)]
+pub(crate) struct Max;
+/// The smaller, NaN if either is.
+#[derive(Clone, Copy)]
+pub(crate) struct Min;
+
+impl Fold for Sum {
+    #[inline(always)]
+    fn empty<T: Float>(self) -> T {
+        T::ZERO
+    }
+    #[inline(always)]
+    fn fold<T: Float>(self, a: T, b: T) -> T {
+        a + b
+    }
+}
+
+// A NaN is the one number that differs from itself.
+#[allow(clippy::eq_op)]
+impl Fold for Max {
+    #[inline(always)]
+    fn empty<T: Float>(self) -> T {
+        T::NEG_INFINITY
+    }
+    #[inline(always)]
+    fn fold<T: Float>(self, a: T, b: T) -> T {
+        if a > b || a != a { a } else { b }
+    }
+}
+
+#[allow(clippy::eq_op)]
+impl Fold for Min {
+    #[inline(always)]
+    fn empty<T: Float>(self) -> T {
+        T::INFINITY
+    }
+    #[inline(always)]
+    fn fold<T: Float>(self, a: T, b: T) -> T {
+        if a < b || a != a { a } else { b }
+    }
+}
+
+/// Sums that run side by side: enough for two vectors in flight at the widest registers.
+const LANES: usize = 32;
+/// Elements folded straight before the tree takes over.
+const BLOCK: usize = 4096;
+/// Columns folded side by side, and rows before the partial result is merged.
+const TILE: usize = 64;
+const ROWS: usize = 128;
+
+/// `f` folded over a slice in [`LANES`] lanes, merged in order.
+#[inline(always)]
+pub(crate) fn lanes<T: Float, F: Fold>(fold: F, x: &[T], f: impl Fn(T) -> T) -> T {
+    let mut acc = [fold.empty::<T>(); LANES];
+    let chunks = x.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (acc, &x) in acc.iter_mut().zip(chunk) {
+            *acc = fold.fold(*acc, f(x));
+        }
+    }
+    for (acc, &x) in acc.iter_mut().zip(rest) {
+        *acc = fold.fold(*acc, f(x));
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            acc[i] = fold.fold(acc[i], acc[i + width]);
+        }
+        width /= 2;
+    }
+    acc[0]
+}
+
+struct Row<'a, T, F> {
+    fold: F,
+    x: &'a [T],
+}
+
+impl<T: Float, F: Fold> Kernel for Row<'_, T, F> {
+    type Output = T;
+    #[inline(always)]
+    fn run<M: MulAdd>(self) -> T {
+        lanes(
+            self.fold,
+            self.x,
+            #[inline(always)]
+            |x| x,
+        )
+    }
+}
+
+/// A whole slice folded to one number.
+pub(crate) fn all<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
+    if x.len() <= BLOCK {
+        return dispatch(Row { fold, x });
+    }
+    let (left, right) = x.split_at((x.len() / 2).next_multiple_of(BLOCK));
+    let (a, b) = if split::pays(x.len()) {
+        rayon::join(|| all(fold, left), || all(fold, right))
+    } else {
+        (all(fold, left), all(fold, right))
+    };
+    fold.fold(a, b)
+}
+
+/// out\[o, j\] = fold over i of x\[o, i, j\], for `x` of `[outer, mid, inner]` and `out` of `[outer, inner]`.
+pub(crate) fn reduce<T: Float, F: Fold>(fold: F, x: &[T], mid: usize, inner: usize, out: &mut [T]) {
+    if out.len() == 1 {
+        out[0] = all(fold, x);
+    } else if inner == 1 {
+        split::row_groups(out, 1, mid, &|first, out| {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = all(fold, &x[(first + i) * mid..][..mid]);
+            }
+        });
+    } else if out.len() == inner {
+        split::row_groups(out, TILE, TILE * mid, &|first, out| {
+            dispatch(Columns { fold, x, mid, inner, first: first * TILE, out })
+        });
+    } else {
+        split::row_groups(out, inner, inner * mid, &|first, out| {
+            for (i, out) in out.chunks_mut(inner).enumerate() {
+                let x = &x[(first + i) * mid * inner..][..mid * inner];
+                dispatch(Columns { fold, x, mid, inner, first: 0, out });
+            }
+        });
+    }
+}
+
+/// Columns `first..first + out.len()` of a `[mid, inner]` matrix, folded downwards.
+struct Columns<'a, T, F> {
+    fold: F,
+    x: &'a [T],
+    mid: usize,
+    inner: usize,
+    first: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float, F: Fold> Kernel for Columns<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let Columns { fold, x, mid, inner, first, out } = self;
+        for (t, out) in out.chunks_mut(TILE).enumerate() {
+            let column = first + t * TILE;
+            out.fill(fold.empty());
+            for rows in (0..mid).step_by(ROWS) {
+                let mut part = [fold.empty::<T>(); TILE];
+                for i in rows..mid.min(rows + ROWS) {
+                    let row = &x[i * inner + column..][..out.len()];
+                    for (part, &x) in part.iter_mut().zip(row) {
+                        *part = fold.fold(*part, x);
+                    }
+                }
+                for (out, &part) in out.iter_mut().zip(&part) {
+                    *out = fold.fold(*out, part);
+                }
+            }
+        }
+    }
+}

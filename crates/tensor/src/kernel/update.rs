@@ -1,0 +1,89 @@
+//! An optimizer's rule over a parameter and its state: one pass over memory, in place.
+
+use std::array;
+
+use super::cpu::{Kernel, MulAdd, dispatch};
+use super::split::{GRAIN, pays};
+use crate::float::Float;
+use crate::scalar::{Lane, Scalar};
+
+/// How an optimizer changes one number of a parameter, with `S` numbers of state for each.
+///
+/// ```
+/// use tensor::{Scalar, Tensor, Update};
+///
+/// /// p ← p − rate·g.
+/// #[derive(Clone, Copy)]
+/// struct Descend(f64);
+///
+/// impl Update<0> for Descend {
+///     fn update<A: Scalar>(self, p: A, g: A, _: [A; 0]) -> (A, [A; 0]) {
+///         (p - p.lit(self.0) * g, [])
+///     }
+/// }
+///
+/// let mut p = Tensor::from([1.0f32, 2.0]);
+/// p.update(Descend(0.5), &Tensor::from([2.0, 2.0]), []);
+/// assert_eq!(p, Tensor::from([0.0, 1.0]));
+/// ```
+pub trait Update<const S: usize>: Copy + Send + Sync {
+    /// The new parameter and the new state, from the parameter, its gradient and its state.
+    fn update<A: Scalar>(self, param: A, grad: A, state: [A; S]) -> (A, [A; S]);
+}
+
+struct Pass<'a, T, R, const S: usize> {
+    rule: R,
+    p: &'a mut [T],
+    g: &'a [T],
+    state: [&'a mut [T]; S],
+}
+
+impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let n = self.p.len();
+        let g = &self.g[..n];
+        let state = self.state.map(|s| &mut s[..n]);
+        for i in 0..n {
+            let old = array::from_fn(|k| Lane::<T, M>::new(state[k][i]));
+            let (p, new) = self.rule.update(Lane::new(self.p[i]), Lane::new(g[i]), old);
+            self.p[i] = p.0;
+            for k in 0..S {
+                state[k][i] = new[k].0;
+            }
+        }
+    }
+}
+
+/// Applies a rule to slices of one length.
+pub(crate) fn update<T: Float, R: Update<S>, const S: usize>(
+    rule: R,
+    p: &mut [T],
+    g: &[T],
+    state: [&mut [T]; S],
+) {
+    assert!(g.len() == p.len() && state.iter().all(|s| s.len() == p.len()), "update: lengths differ");
+    match pays(p.len()) {
+        true => halves(rule, p, g, state),
+        false => dispatch(Pass { rule, p, g, state }),
+    }
+}
+
+fn halves<T: Float, R: Update<S>, const S: usize>(rule: R, p: &mut [T], g: &[T], state: [&mut [T]; S]) {
+    if p.len() <= GRAIN {
+        return dispatch(Pass { rule, p, g, state });
+    }
+    let mid = (p.len() / 2).next_multiple_of(GRAIN);
+    let (p0, p1) = p.split_at_mut(mid);
+    let (g0, g1) = g.split_at(mid);
+    let mut pairs = state.map(|s| Some(s.split_at_mut(mid)));
+    let mut right = [const { None }; S];
+    let left = array::from_fn(|k| {
+        let (a, b) = pairs[k].take().expect("taken once");
+        right[k] = Some(b);
+        a
+    });
+    let right = right.map(|s: Option<&mut [T]>| s.expect("one each"));
+    rayon::join(|| halves(rule, p0, g0, left), || halves(rule, p1, g1, right));
+}

@@ -1,0 +1,352 @@
+//! The elementwise rules: one line each, then the methods that apply them.
+//!
+//! `d [..]` lists the partial derivatives towards each input, in terms of the inputs and the output; they are
+//! multiplied with the incoming gradient. `vjp(g) [..]` lists the products themselves, for rules that pass the
+//! gradient on by selection: an infinite gradient times 0 would be NaN.
+
+use std::borrow::Borrow;
+
+use super::methods;
+use crate::array::Array;
+use crate::elementwise::Elementwise;
+use crate::error::{Result, unwrap};
+use crate::float::Float;
+use crate::scalar::Scalar;
+use crate::tape::Var;
+use crate::tensor::Tensor;
+
+/// An elementwise rule as an [`Op`](super::Op).
+pub(crate) struct Map<R, const N: usize>(pub(crate) R);
+
+macro_rules! rules {
+    ($($Name:ident $({ $($field:ident: $Type:ty),* })? $name:literal
+        [$($x:ident),*] -> $y:ident => $eval:expr, $kind:ident $(($g:ident))? [$($d:expr),*];)*) => {$(
+        rules!(@type $Name $name $({ $($field: $Type),* })?);
+
+        impl Elementwise<{ [$(stringify!($x)),*].len() }> for $Name {
+            const NAME: &'static str = $name;
+
+            #[inline(always)]
+            fn eval<A: Scalar>(self, [$($x),*]: [A; { [$(stringify!($x)),*].len() }]) -> A {
+                $(let Self { $($field),* } = self;)?
+                $eval
+            }
+
+            rules!(@$kind $(($g))? [$($x),*] $y [$($d),*] $($($field)*)?);
+        }
+    )*};
+    (@type $Name:ident $name:literal) => {
+        #[doc = concat!("The rule `", $name, "`.")]
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $Name;
+    };
+    (@type $Name:ident $name:literal { $($field:ident: $Type:ty),* }) => {
+        #[doc = concat!("The rule `", $name, "`.")]
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $Name {
+            $(#[doc = concat!("The rule's `", stringify!($field), "`.")] pub $field: $Type),*
+        }
+    };
+    (@d [$($x:ident),*] $y:ident [$($d:expr),*] $($field:ident)*) => {
+        #[inline(always)]
+        #[allow(unused_variables)]
+        fn partials<A: Scalar>(self, [$($x),*]: [A; { [$(stringify!($x)),*].len() }], $y: A)
+            -> [A; { [$(stringify!($x)),*].len() }]
+        {
+            #[allow(clippy::unneeded_field_pattern, irrefutable_let_patterns)]
+            let Self { $($field,)* .. } = self;
+            [$($d),*]
+        }
+    };
+    (@vjp($g:ident) [$($x:ident),*] $y:ident [$($d:expr),*] $($field:ident)*) => {
+        #[inline(always)]
+        #[allow(unused_variables)]
+        fn vjp<A: Scalar>(self, $g: A, [$($x),*]: [A; { [$(stringify!($x)),*].len() }], $y: A)
+            -> [A; { [$(stringify!($x)),*].len() }]
+        {
+            let Self { $($field,)* .. } = self;
+            [$($d),*]
+        }
+    };
+}
+
+/// 2/√π, the slope of erf at 0.
+const ERF_SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
+/// 1/√(2π), the height of the normal density.
+const DENSITY: f64 = 0.398_942_280_401_432_7;
+/// √(2/π) and the cubic coefficient of gelu's approximation by tanh (Hendrycks and Gimpel, 2016).
+const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
+const GELU_CUBIC: f64 = 0.044_715;
+/// The constants that make activations self-normalising (Klambauer et al., 2017).
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+rules! {
+    Neg "neg" [x] -> y => -x, vjp(g) [-g];
+    Abs "abs" [x] -> y => x.abs(), vjp(g) [by_sign(x, -g, g)];
+    Sign "sign" [x] -> y => by_sign(x, x.lit(-1.0), select_positive(x, x.lit(1.0), x)), vjp(g) [g.lit(0.0)];
+    Exp "exp" [x] -> y => x.exp(), d [y];
+    Expm1 "expm1" [x] -> y => x.exp_m1(), d [y + y.lit(1.0)];
+    Ln "ln" [x] -> y => x.ln(), d [x.recip()];
+    Log1p "log1p" [x] -> y => x.ln_1p(), d [(x + x.lit(1.0)).recip()];
+    Sqrt "sqrt" [x] -> y => x.sqrt(), d [y.lit(0.5) / y];
+    // The root that ends a norm: its gradient at 0 is 0, the subgradient of least norm.
+    NormRoot "norm_root" [x] -> y => x.sqrt(), vjp(g) [or_zero_at(y, g.chain(y.lit(0.5) / y))];
+    Rsqrt "rsqrt" [x] -> y => x.sqrt().recip(), d [y.lit(-0.5) * y * y * y];
+    Recip "recip" [x] -> y => x.recip(), d [-(y * y)];
+    Square "square" [x] -> y => x * x, d [x.lit(2.0) * x];
+    Sin "sin" [x] -> y => x.sin(), d [x.cos()];
+    Cos "cos" [x] -> y => x.cos(), d [-x.sin()];
+    Tanh "tanh" [x] -> y => x.tanh(), d [y.lit(1.0) - y * y];
+    Sigmoid "sigmoid" [x] -> y => x.sigmoid(), d [y * (y.lit(1.0) - y)];
+    LogSigmoid "log_sigmoid" [x] -> y => x.minimum(x.lit(0.0)) - (-x.abs()).exp().ln_1p(), d [(-x).sigmoid()];
+    Softplus "softplus" [x] -> y => x.maximum(x.lit(0.0)) + (-x.abs()).exp().ln_1p(), d [x.sigmoid()];
+    Erf "erf" [x] -> y => x.erf(), d [x.lit(ERF_SLOPE) * (-(x * x)).exp()];
+    Relu "relu" [x] -> y => A::select(x.le(x.lit(0.0)), x.lit(0.0), x), vjp(g) [select_positive(x, g, g.lit(0.0))];
+    LeakyRelu { slope: f64 } "leaky_relu" [x] -> y => select_positive(x, x, x.lit(slope) * x),
+        vjp(g) [select_positive(x, g, g.lit(slope) * g)];
+    Elu { alpha: f64 } "elu" [x] -> y => select_positive(x, x, x.lit(alpha) * x.exp_m1()),
+        vjp(g) [select_positive(x, g, g.chain(y + y.lit(alpha)))];
+    Selu "selu" [x] -> y
+        => select_positive(x, x.lit(SELU_SCALE) * x, x.lit(SELU_SCALE * SELU_ALPHA) * x.exp_m1()),
+        vjp(g) [select_positive(x, g.lit(SELU_SCALE) * g, g.chain(y + y.lit(SELU_SCALE * SELU_ALPHA)))];
+    Silu "silu" [x] -> y => x * x.sigmoid(), d [{ let s = x.sigmoid(); s + y * (s.lit(1.0) - s) }];
+    Gelu "gelu" [x] -> y => x * normal_cdf(x),
+        d [normal_cdf(x) + x * (x.lit(DENSITY) * (x.lit(-0.5) * x * x).exp())];
+    GeluTanh "gelu_tanh" [x] -> y => {
+        let t = (x.lit(GELU_SCALE) * (x + x.lit(GELU_CUBIC) * x * x * x)).tanh();
+        x.lit(0.5) * x * (x.lit(1.0) + t)
+    }, d [{
+        let t = (x.lit(GELU_SCALE) * (x + x.lit(GELU_CUBIC) * x * x * x)).tanh();
+        let inner = x.lit(GELU_SCALE) + x.lit(3.0 * GELU_SCALE * GELU_CUBIC) * x * x;
+        x.lit(0.5) * (x.lit(1.0) + t) + x.lit(0.5) * x * (x.lit(1.0) - t * t) * inner
+    }];
+    Powi { n: i32 } "powi" [x] -> y => x.powi(n),
+        d [if n == 0 { x.lit(0.0) } else { x.lit(f64::from(n)) * x.powi(n - 1) }];
+    Powf { p: f64 } "powf" [x] -> y => x.pow(x.lit(p)),
+        d [if p == 0.0 { x.lit(0.0) } else { x.lit(p) * x.pow(x.lit(p - 1.0)) }];
+    Clamp { min: f64, max: f64 } "clamp" [x] -> y => {
+        let (low, high) = (x.lit(min), x.lit(max));
+        A::select(x.lt(low), low, A::select(high.lt(x), high, x))
+    }, vjp(g) [A::select(x.lt(x.lit(min)), g.lit(0.0), A::select(x.lit(max).lt(x), g.lit(0.0), g))];
+    Shift { by: f64 } "add_scalar" [x] -> y => x + x.lit(by), vjp(g) [g];
+    ShiftFrom { from: f64 } "scalar_sub" [x] -> y => x.lit(from) - x, vjp(g) [-g];
+    Scale { factor: f64 } "mul_scalar" [x] -> y => x * x.lit(factor), d [x.lit(factor)];
+    Divide { by: f64 } "div_scalar" [x] -> y => x / x.lit(by), d [x.lit(1.0) / x.lit(by)];
+    DivideInto { over: f64 } "scalar_div" [x] -> y => x.lit(over) / x, d [-(y / x)];
+
+    Add "add" [a, b] -> y => a + b, vjp(g) [g, g];
+    Sub "sub" [a, b] -> y => a - b, vjp(g) [g, -g];
+    Mul "mul" [a, b] -> y => a * b, d [b, a];
+    Div "div" [a, b] -> y => a / b, d [b.recip(), -(y / b)];
+    Pow "pow" [a, b] -> y => a.pow(b), d [
+        or_zero_at(b, b * a.pow(b - b.lit(1.0))),
+        A::select(a.eq(a.lit(0.0)), A::select(b.lt(b.lit(0.0)), y * a.ln(), y.lit(0.0)), y * a.ln())
+    ];
+    Maximum "maximum" [a, b] -> y => A::select(a.lt(b), b, A::select(b.le(a), a, a + b)),
+        vjp(g) [A::select(a.lt(b), g.lit(0.0), halve_at_tie(g, a, b)), A::select(b.lt(a), g.lit(0.0), halve_at_tie(g, a, b))];
+    Minimum "minimum" [a, b] -> y => A::select(b.lt(a), b, A::select(a.le(b), a, a + b)),
+        vjp(g) [A::select(b.lt(a), g.lit(0.0), halve_at_tie(g, a, b)), A::select(a.lt(b), g.lit(0.0), halve_at_tie(g, a, b))];
+    // An incoming gradient times a derivative, where a gradient of 0 stays 0.
+    Chain "chain" [g, d] -> y => or_zero_at(g, g * d), d [d, g];
+    Less "less" [a, b] -> y => A::select(a.lt(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
+    LessEqual "less_equal" [a, b] -> y => A::select(a.le(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
+    Equal "equal" [a, b] -> y => A::select(a.eq(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
+
+    // `a` where the mask is not 0, else `b`.
+    Select "select" [mask, a, b] -> y => A::select(mask.eq(mask.lit(0.0)), b, a),
+        vjp(g) [g.lit(0.0), or_zero_at(mask, g), A::select(mask.eq(mask.lit(0.0)), g, g.lit(0.0))];
+}
+
+/// `negative` for x < 0, `positive` for x > 0 or NaN, and 0 at 0.
+#[inline(always)]
+fn by_sign<A: Scalar>(x: A, negative: A, positive: A) -> A {
+    A::select(x.lt(x.lit(0.0)), negative, or_zero_at(x, positive))
+}
+
+/// `value`, but 0 where `x` is 0.
+#[inline(always)]
+fn or_zero_at<A: Scalar>(x: A, value: A) -> A {
+    A::select(x.eq(x.lit(0.0)), value.lit(0.0), value)
+}
+
+/// `yes` for x > 0, else `no`.
+#[inline(always)]
+fn select_positive<A: Scalar>(x: A, yes: A, no: A) -> A {
+    A::select(x.lit(0.0).lt(x), yes, no)
+}
+
+/// Half of a gradient where its two candidates tie.
+#[inline(always)]
+fn halve_at_tie<A: Scalar>(g: A, a: A, b: A) -> A {
+    A::select(a.eq(b), g.lit(0.5) * g, g)
+}
+
+/// Φ(x), the distribution function of N(0, 1).
+#[inline(always)]
+fn normal_cdf<A: Scalar>(x: A) -> A {
+    x.lit(0.5) * (x.lit(1.0) + (x * x.lit(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+macro_rules! unary {
+    ($($(#[$doc:meta])* $name:ident $(($($arg:ident: $Arg:ty),*))? => $rule:expr;)*) => {
+        methods! {$(
+            $(#[$doc])*
+            pub fn $name(&self $($(, $arg: $Arg)*)?) -> Self {
+                Array::rule($rule, [self])
+            }
+        )*}
+    };
+}
+
+unary! {
+    /// |x|; the gradient is sign(x), 0 at 0.
+    abs => Abs;
+    /// −1, 0 or 1; the gradient is 0.
+    sign => Sign;
+    /// eˣ; the gradient is eˣ.
+    exp => Exp;
+    /// eˣ − 1, exact near 0; the gradient is eˣ.
+    expm1 => Expm1;
+    /// The natural logarithm; the gradient is 1/x.
+    ln => Ln;
+    /// ln(1 + x), exact near 0; the gradient is 1/(1 + x).
+    log1p => Log1p;
+    /// √x; the gradient is 1/(2√x), infinite at 0.
+    sqrt => Sqrt;
+    /// 1/√x; the gradient is −½·x^(−3/2).
+    rsqrt => Rsqrt;
+    /// 1/x; the gradient is −1/x².
+    recip => Recip;
+    /// x²; the gradient is 2x.
+    square => Square;
+    /// The sine; the gradient is cos x.
+    sin => Sin;
+    /// The cosine; the gradient is −sin x.
+    cos => Cos;
+    /// The hyperbolic tangent; the gradient is 1 − tanh² x.
+    tanh => Tanh;
+    /// The logistic function σ(x) = 1/(1 + e⁻ˣ); the gradient is σ(x)·(1 − σ(x)).
+    sigmoid => Sigmoid;
+    /// ln σ(x), stable; the gradient is σ(−x).
+    log_sigmoid => LogSigmoid;
+    /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|); the gradient is σ(x).
+    softplus => Softplus;
+    /// The error function; the gradient is 2/√π·e^(−x²).
+    erf => Erf;
+    /// max(x, 0); the gradient is 1 for x > 0, else 0.
+    relu => Relu;
+    /// x for x > 0, else slope·x; the gradient is 1 or slope.
+    leaky_relu(slope: f64) => LeakyRelu { slope };
+    /// x for x > 0, else α·(eˣ − 1); the gradient is 1 or α·eˣ.
+    elu(alpha: f64) => Elu { alpha };
+    /// The self-normalising λ·elu(x, α) with λ ≈ 1.0507 and α ≈ 1.6733 (Klambauer et al., 2017).
+    selu => Selu;
+    /// x·σ(x), also called swish; the gradient is σ(x) + x·σ(x)·(1 − σ(x)).
+    silu => Silu;
+    /// x·Φ(x) with the normal distribution function Φ; the gradient is Φ(x) + x·φ(x).
+    gelu => Gelu;
+    /// [`gelu`](Self::gelu) by its approximation with tanh: ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    gelu_tanh => GeluTanh;
+    /// xⁿ for an integer n; the gradient is n·xⁿ⁻¹, and 0 for n = 0.
+    powi(n: i32) => Powi { n };
+    /// xᵖ for a constant p; the gradient is p·xᵖ⁻¹, and 0 for p = 0.
+    powf(p: f64) => Powf { p };
+    /// x held between two bounds; the gradient is 1 inside and at the bounds, else 0. NaN stays.
+    clamp(min: f64, max: f64) => Clamp { min, max };
+    /// √x with gradient 0 at 0: the last step of a norm.
+    norm_root => NormRoot;
+}
+
+macro_rules! binary {
+    ($($(#[$doc:meta])* $name:ident $try_name:ident $rule:expr;)*) => {
+        methods! {$(
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// If the shapes do not broadcast.
+            #[track_caller]
+            pub fn $name(&self, other: impl Borrow<Self>) -> Self {
+                unwrap(self.$try_name(other))
+            }
+
+            #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), "), returning the error.")]
+            pub fn $try_name(&self, other: impl Borrow<Self>) -> Result<Self> {
+                Array::try_apply(Map($rule), &[self, other.borrow()])
+            }
+        )*}
+    };
+}
+
+binary! {
+    /// a + b, with broadcasting; the gradients are g and g.
+    add try_add Add;
+    /// a − b, with broadcasting; the gradients are g and −g.
+    sub try_sub Sub;
+    /// a·b, elementwise with broadcasting; the gradients are g·b and g·a.
+    mul try_mul Mul;
+    /// a/b, elementwise with broadcasting; the gradients are g/b and −g·a/b².
+    div try_div Div;
+    /// aᵇ, elementwise with broadcasting; the gradients are g·b·aᵇ⁻¹ (0 for b = 0) and g·aᵇ·ln a (0 for a = 0 ≤ b).
+    pow try_pow Pow;
+    /// The larger of a and b, NaN if either is; the gradient goes to the larger, and half to each at a tie.
+    maximum try_maximum Maximum;
+    /// The smaller of a and b, NaN if either is; the gradient goes to the smaller, and half to each at a tie.
+    minimum try_minimum Minimum;
+}
+
+methods! {
+    /// `self` where the mask holds, else `other`, with broadcasting. The gradient goes to the branch taken, and what the
+    /// other one holds, NaN included, has no effect on it.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn select(&self, mask: &Tensor<bool>, other: impl Borrow<Self>) -> Self {
+        unwrap(self.try_select(mask, other))
+    }
+
+    /// [`select`](Self::select), returning the error.
+    pub fn try_select(&self, mask: &Tensor<bool>, other: impl Borrow<Self>) -> Result<Self> {
+        let mask = self.constant(mask.map_elements(|yes| if yes { T::ONE } else { T::ZERO }));
+        Array::try_apply(Map(Select), &[&mask, self, other.borrow()])
+    }
+}
+
+impl<T: Float> Var<'_, T> {
+    /// Where `self < other`, with broadcasting; a mask, through which no gradient flows.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn lt(&self, other: impl Borrow<Self>) -> Tensor<bool> {
+        self.value().lt(&other.borrow().value())
+    }
+
+    /// Where `self ≤ other`, with broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn le(&self, other: impl Borrow<Self>) -> Tensor<bool> {
+        self.value().le(&other.borrow().value())
+    }
+
+    /// Where `self > other`, with broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn gt(&self, other: impl Borrow<Self>) -> Tensor<bool> {
+        self.value().gt(&other.borrow().value())
+    }
+
+    /// Where `self ≥ other`, with broadcasting.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast.
+    #[track_caller]
+    pub fn ge(&self, other: impl Borrow<Self>) -> Tensor<bool> {
+        self.value().ge(&other.borrow().value())
+    }
+}

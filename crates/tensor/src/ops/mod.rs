@@ -1,0 +1,101 @@
+//! The ops: one file a family, where an op's value and its gradient stand side by side.
+
+pub mod elementwise;
+pub mod index;
+pub mod join;
+pub mod matmul;
+mod operators;
+pub mod reduce;
+pub mod softmax;
+pub mod view;
+
+use crate::array::Array;
+use crate::error::Result;
+use crate::float::Float;
+use crate::tape::{Adjoints, Grads, Recorded, Var};
+use crate::tensor::Tensor;
+
+/// A differentiable function of tensors.
+///
+/// The gradient is written once, over the vocabulary of [`Array`], and read twice: with tensors it computes, with
+/// variables it records itself and can be differentiated again.
+///
+/// ```
+/// use tensor::{Array, Grads, Op, Result, Tape, Tensor, Var};
+///
+/// /// The outer product of two vectors.
+/// struct Outer;
+///
+/// impl Op<f64> for Outer {
+///     const NAME: &'static str = "outer";
+///     fn forward(&self, x: &[&Tensor<f64>]) -> Result<Tensor<f64>> {
+///         Ok(x[0].unsqueeze(1).matmul(x[1].unsqueeze(0)))
+///     }
+///     fn vjp<A: Array<f64>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
+///         [Some(g.mul(x[1]).sum_axis(1)), Some(g.mul(&x[0].unsqueeze(1)).sum_axis(0))].into_iter().collect()
+///     }
+/// }
+///
+/// let check = |x: &[Var<'_, f64>]| Var::apply(Outer, &[x[0], x[1]]);
+/// # fn fixed<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F { f }
+/// # let check = fixed(|x| Var::apply(Outer, &[x[0], x[1]]));
+/// tensor::gradcheck(check, &[Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0, 5.0])]).unwrap();
+/// ```
+pub trait Op<T: Float>: 'static {
+    /// The name in errors and listings.
+    const NAME: &'static str;
+
+    /// y = f(x).
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
+
+    /// The gradient of Σ g·y towards each input; `None` where it is zero, or where `needs` says that it is not used.
+    ///
+    /// A gradient may have a shape that its input broadcasts to: whoever calls sums it to the input's own.
+    fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A>;
+
+    /// The gradient, computed now. Only an op that can accumulate in place overrides it; it must then equal
+    /// [`vjp`](Op::vjp).
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        let grads = self.vjp(g, x, y, into.needs());
+        for (i, grad) in grads.into_iter().enumerate() {
+            if let (Some(grad), true) = (grad, into.needs()[i]) {
+                into.add(i, grad);
+            }
+        }
+    }
+}
+
+impl<T: Float, O: Op<T>> Recorded<T> for O {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        Op::backward(self, g, x, y, into);
+    }
+
+    fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>> {
+        Op::vjp(self, g, x, y, needs)
+    }
+}
+
+/// The methods of an op, on [`Tensor`], where they compute, and on [`Var`], where they record.
+macro_rules! methods {
+    ($($method:tt)*) => {
+        impl<T: crate::float::Float> crate::tensor::Tensor<T> {
+            $($method)*
+        }
+        impl<T: crate::float::Float> crate::tape::Var<'_, T> {
+            $($method)*
+        }
+    };
+}
+use methods;
+
+/// The gradients of an op with one input.
+fn one<A>(grad: A) -> Grads<A> {
+    Grads::from_buf_and_len([Some(grad), None, None], 1)
+}

@@ -1,0 +1,102 @@
+//! Softmax and log-softmax along an axis, in one pass over each row.
+
+use super::{Op, methods, one};
+use crate::array::Array;
+use crate::error::{Result, unwrap};
+use crate::float::Float;
+use crate::kernel::rows;
+use crate::tape::{Adjoints, Grads};
+use crate::tensor::Tensor;
+
+/// A kernel over the rows of contiguous data.
+type RowKernel<T> = fn(x: &[T], out: &mut [T], n: usize);
+
+/// A kernel over the rows of an incoming gradient and an output.
+type RowVjp<T> = fn(g: &[T], y: &[T], out: &mut [T], n: usize);
+
+/// Applies a kernel along `axis`, which is made the last one for it.
+fn along<T: Float>(x: &Tensor<T>, axis: usize, kernel: RowKernel<T>) -> Tensor<T> {
+    let last = x.transpose(axis as isize, -1).contiguous();
+    let n = x.shape()[axis];
+    let y = Tensor::build(last.shape(), |out| kernel(last.as_slice().expect("contiguous"), out, n));
+    y.transpose(axis as isize, -1)
+}
+
+fn along_vjp<T: Float>(g: &Tensor<T>, y: &Tensor<T>, axis: usize, kernel: RowVjp<T>) -> Tensor<T> {
+    let [g, y] = [g, y].map(|x| x.transpose(axis as isize, -1).contiguous());
+    let n = y.shape()[y.rank() - 1];
+    let slices = (g.as_slice().expect("contiguous"), y.as_slice().expect("contiguous"));
+    Tensor::build(g.shape(), |out| kernel(slices.0, slices.1, out, n)).transpose(axis as isize, -1)
+}
+
+struct Softmax {
+    axis: usize,
+}
+
+impl<T: Float> Op<T> for Softmax {
+    const NAME: &'static str = "softmax";
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(along(x[0], self.axis, rows::softmax))
+    }
+
+    fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
+        let dot = g.mul(y).sum_axis_keepdim(self.axis);
+        one(y.mul(&g.sub(&dot)))
+    }
+
+    fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        into.add(0, along_vjp(&g, y, self.axis, rows::softmax_vjp));
+    }
+}
+
+struct LogSoftmax {
+    axis: usize,
+}
+
+impl<T: Float> Op<T> for LogSoftmax {
+    const NAME: &'static str = "log_softmax";
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(along(x[0], self.axis, rows::log_softmax))
+    }
+
+    fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
+        let sum = g.sum_axis_keepdim(self.axis);
+        one(g.sub(&y.exp().mul(&sum)))
+    }
+
+    fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        into.add(0, along_vjp(&g, y, self.axis, rows::log_softmax_vjp));
+    }
+}
+
+methods! {
+    /// yᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`; the gradient is y·(g − Σ g·y).
+    ///
+    /// # Panics
+    /// If the axis is out of range.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Self {
+        unwrap(self.try_softmax(axis))
+    }
+
+    /// [`softmax`](Self::softmax), returning the error.
+    pub fn try_softmax(&self, axis: isize) -> Result<Self> {
+        Array::try_apply(Softmax { axis: Array::shape(self).axis("softmax", axis)? }, &[self])
+    }
+
+    /// yᵢ = xᵢ − ln Σⱼ e^xⱼ along `axis`; the gradient is g − eʸ·Σ g.
+    ///
+    /// # Panics
+    /// If the axis is out of range.
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Self {
+        unwrap(self.try_log_softmax(axis))
+    }
+
+    /// [`log_softmax`](Self::log_softmax), returning the error.
+    pub fn try_log_softmax(&self, axis: isize) -> Result<Self> {
+        Array::try_apply(LogSoftmax { axis: Array::shape(self).axis("log_softmax", axis)? }, &[self])
+    }
+}

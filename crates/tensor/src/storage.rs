@@ -1,0 +1,193 @@
+//! Shared, recycled buffers.
+//!
+//! A buffer that its last owner drops goes back to a pool of its thread, sorted by size, and the next tensor of about
+//! that size takes it from there, contents and reference count included. So a loop that repeats its shapes stops
+//! asking the system for memory, and never waits for fresh pages to be touched for the first time.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::thread::LocalKey;
+
+use crate::float::Element;
+
+/// Vector registers and cache lines are at most this wide, in bytes; buffers begin at a multiple of it.
+const ALIGN: usize = 64;
+
+/// Elements with some slack in front, so that they begin aligned.
+struct Buffer<T> {
+    data: Vec<T>,
+    start: usize,
+    /// The pool's size class; `None` for data that a user brought, which is freed when dropped.
+    class: Option<usize>,
+}
+
+/// A reference to a buffer, or to none.
+pub(crate) struct Storage<T: Element>(Option<Arc<Buffer<T>>>);
+
+impl<T: Element> Storage<T> {
+    /// No buffer at all: what a released value holds.
+    pub(crate) const EMPTY: Storage<T> = Storage(None);
+
+    /// A buffer for at least `len` elements, whose contents are whatever its last owner left.
+    pub(crate) fn recycled(len: usize) -> Storage<T> {
+        let class = class_of(len);
+        let pooled = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
+        Storage(Some(pooled.unwrap_or_else(|| Arc::new(Buffer::new(class)))))
+    }
+
+    /// A user's data, as it is.
+    pub(crate) fn from_vec(data: Vec<T>) -> Storage<T> {
+        Storage(Some(Arc::new(Buffer { data, start: 0, class: None })))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        self.0.as_ref().map_or(&[], |buffer| &buffer.data[buffer.start..])
+    }
+
+    /// The elements for writing, if nobody shares them.
+    pub(crate) fn unique_mut(&mut self) -> Option<&mut [T]> {
+        let buffer = Arc::get_mut(self.0.as_mut()?)?;
+        Some(&mut buffer.data[buffer.start..])
+    }
+
+    /// Whether both refer to one buffer.
+    pub(crate) fn same(&self, other: &Storage<T>) -> bool {
+        matches!((&self.0, &other.0), (Some(a), Some(b)) if Arc::ptr_eq(a, b))
+    }
+}
+
+impl<T: Element> Clone for Storage<T> {
+    fn clone(&self) -> Storage<T> {
+        Storage(self.0.clone())
+    }
+}
+
+impl<T: Element> Drop for Storage<T> {
+    fn drop(&mut self) {
+        let Some(mut buffer) = self.0.take() else { return };
+        let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };
+        let class = *class;
+        // While the thread ends, its pool may be gone already; the buffer is then freed like any other.
+        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, buffer));
+    }
+}
+
+impl<T: Element> Buffer<T> {
+    fn new(class: usize) -> Buffer<T> {
+        let slack = ALIGN / size_of::<T>() - 1;
+        let data = vec![T::default(); class_len(class) + slack];
+        let start = data.as_ptr().align_offset(ALIGN).min(slack);
+        Buffer { data, start, class: Some(class) }
+    }
+}
+
+/// The smallest buffers hold this many elements, as a power of two.
+const SMALLEST: u32 = 4;
+
+/// Four sizes to each power of two, so that at most a fifth of a buffer is unused.
+fn class_of(len: usize) -> usize {
+    let len = len.max(1 << SMALLEST);
+    let octave = (len - 1).ilog2().max(SMALLEST - 1);
+    let quarter = 1usize << octave >> 2;
+    let step = (len - (1 << octave)).div_ceil(quarter);
+    (octave - (SMALLEST - 1)) as usize * 4 + step
+}
+
+fn class_len(class: usize) -> usize {
+    let octave = (class / 4) as u32 + SMALLEST - 1;
+    let quarter = 1usize << octave >> 2;
+    (1 << octave) + (class % 4) * quarter
+}
+
+/// The free buffers of one thread and one element type.
+pub struct Pool<T> {
+    classes: Vec<Class<T>>,
+}
+
+struct Class<T> {
+    free: Vec<Arc<Buffer<T>>>,
+    /// Buffers that this thread has taken and not been given back.
+    taken: isize,
+    /// The most that were taken at once: no more than that are ever worth keeping.
+    peak: isize,
+}
+
+impl<T> Pool<T> {
+    pub(crate) const fn new() -> Pool<T> {
+        Pool { classes: Vec::new() }
+    }
+
+    fn class(&mut self, class: usize) -> &mut Class<T> {
+        while self.classes.len() <= class {
+            self.classes.push(Class { free: Vec::new(), taken: 0, peak: 0 });
+        }
+        &mut self.classes[class]
+    }
+
+    fn take(&mut self, class: usize) -> Option<Arc<Buffer<T>>> {
+        let class = self.class(class);
+        class.taken += 1;
+        class.peak = class.peak.max(class.taken);
+        class.free.pop()
+    }
+
+    /// Keeps a buffer, unless this thread never needs as many: one that only drops what others make keeps nothing.
+    fn give(&mut self, class: usize, buffer: Arc<Buffer<T>>) {
+        let class = self.class(class);
+        class.taken -= 1;
+        if (class.free.len() as isize) < class.peak {
+            class.free.push(buffer);
+        }
+    }
+}
+
+/// A thread's pool for an element type.
+#[allow(unreachable_pub)]
+pub type PoolKey<T> = &'static LocalKey<RefCell<Pool<T>>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_hold_what_is_asked_and_little_more() {
+        for len in (0..10_000).chain([1 << 20, (1 << 20) + 1, 3_000_000_000]) {
+            let got = class_len(class_of(len));
+            assert!(got >= len && got <= (len + len / 4 + 4).max(16), "{len} -> {got}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_buffer_is_taken_again_and_aligned() {
+        let first = Storage::<f32>::recycled(1000);
+        let at = first.as_slice().as_ptr();
+        assert_eq!(at as usize % ALIGN, 0);
+        drop(first);
+        assert_eq!(Storage::<f32>::recycled(990).as_slice().as_ptr(), at);
+    }
+
+    #[test]
+    fn a_shared_buffer_is_not_handed_out() {
+        let first = Storage::<f64>::recycled(100);
+        let second = first.clone();
+        assert!(first.same(&second));
+        drop(first);
+        assert!(!Storage::<f64>::recycled(100).same(&second));
+    }
+
+    #[test]
+    fn a_thread_that_only_drops_keeps_nothing() {
+        let made: Vec<_> = (0..10).map(|_| Storage::<i64>::recycled(100)).collect();
+        std::thread::spawn(move || {
+            drop(made);
+            let kept = i64::pool().with(|pool| pool.borrow().classes.iter().map(|c| c.free.len()).sum::<usize>());
+            assert_eq!(kept, 0);
+        })
+        .join()
+        .expect("no panic");
+    }
+}

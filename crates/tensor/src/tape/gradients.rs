@@ -1,0 +1,137 @@
+//! What a backward pass gives: the gradients of leaves and parameters.
+
+use std::fmt;
+
+use super::param::Param;
+use super::var::Var;
+use crate::float::Float;
+use crate::tensor::Tensor;
+
+/// Gradients by key: a parameter's identity, or a leaf's position with the highest bit set.
+pub(crate) type Entries<T> = Vec<(u64, Tensor<T>)>;
+
+const LEAF: u64 = 1 << 63;
+
+/// The gradients of a number towards the leaves and parameters that it depends on.
+pub struct Gradients<T: Float = f32> {
+    /// Sorted by key.
+    entries: Entries<T>,
+    tape: u64,
+    life: u64,
+}
+
+/// Something that has a gradient: a leaf's [`Var`], or a [`Param`].
+pub trait Source<T: Float> {
+    /// Its gradient, if the differentiated number depends on it.
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>>;
+    /// What errors call it.
+    fn describe(&self) -> String;
+}
+
+impl<T: Float> Source<T> for Var<'_, T> {
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>> {
+        let tape = self.tape();
+        let same = tape.id == gradients.tape && tape.life.get() == gradients.life;
+        if same { gradients.find(LEAF | u64::from(self.id())) } else { None }
+    }
+
+    fn describe(&self) -> String {
+        format!("this variable of shape {}", self.shape())
+    }
+}
+
+impl<T: Float> Source<T> for &Param<T> {
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>> {
+        gradients.find(self.id())
+    }
+
+    fn describe(&self) -> String {
+        format!("parameter `{}` of shape {}", self.name(), self.value().shape())
+    }
+}
+
+impl<T: Float> Gradients<T> {
+    pub(super) fn new(tape: u64, life: u64) -> Gradients<T> {
+        let entries = T::spare_entries().try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        Gradients { entries: entries.unwrap_or_default(), tape, life }
+    }
+
+    pub(super) fn push_leaf(&mut self, id: u32, grad: Tensor<T>) {
+        self.entries.push((LEAF | u64::from(id), grad));
+    }
+
+    pub(super) fn push_param(&mut self, id: u64, grad: Tensor<T>) {
+        self.entries.push((id, grad));
+    }
+
+    /// Sorts by key; a parameter that stands on the tape several times gets the sum.
+    pub(super) fn sort(&mut self) {
+        self.entries.sort_unstable_by_key(|(key, _)| *key);
+        self.entries.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            if same {
+                first.1.accumulate(&later.1);
+            }
+            same
+        });
+    }
+
+    fn find(&self, key: u64) -> Option<&Tensor<T>> {
+        let at = self.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&self.entries[at].1)
+    }
+
+    /// The gradient of a leaf or parameter, or `None` where the differentiated number does not depend on it.
+    pub fn get(&self, of: impl Source<T>) -> Option<&Tensor<T>> {
+        of.gradient(self)
+    }
+
+    /// The gradient of a leaf or parameter.
+    ///
+    /// # Panics
+    /// If the differentiated number does not depend on it, or it is not a leaf of the same tape.
+    #[track_caller]
+    pub fn wrt(&self, of: impl Source<T>) -> &Tensor<T> {
+        match of.gradient(self) {
+            Some(grad) => grad,
+            None => panic!(
+                "no gradient for {}: the cost does not depend on it, or it is not a leaf of the tape that the cost \
+                 was recorded on",
+                of.describe()
+            ),
+        }
+    }
+
+    /// How many leaves and parameters have a gradient.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the differentiated number depends on no leaf or parameter.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl<T: Float> Drop for Gradients<T> {
+    /// Gives the list back for the next backward pass, so that a training step allocates nothing.
+    fn drop(&mut self) {
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.clear();
+        let _ = T::spare_entries().try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARES {
+                spare.push(entries);
+            }
+        });
+    }
+}
+
+/// Lists kept for reuse.
+const SPARES: usize = 4;
+
+impl<T: Float> fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.entries.iter().map(|(_, grad)| grad)).finish()
+    }
+}

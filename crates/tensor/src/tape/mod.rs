@@ -1,0 +1,143 @@
+//! The tape: one flat list of nodes in the order in which they were recorded, which is already a topological order.
+
+mod backward;
+mod gradients;
+mod node;
+mod param;
+mod var;
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use backward::Adjoints;
+pub(crate) use gradients::Entries;
+pub use gradients::{Gradients, Source};
+pub(crate) use node::Recorded;
+pub use node::Grads;
+use node::{Nodes, Origin};
+pub use param::{Module, Param, Path};
+pub use var::Var;
+
+use crate::float::Float;
+use crate::tensor::{Rng, Tensor, rng};
+
+/// Whether a tape's evaluation trains: layers such as dropout ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Ops are recorded for gradients.
+    Training,
+    /// Nothing is recorded, and layers evaluate.
+    Inference,
+}
+
+/// An arena of evaluated nodes, and what an evaluation needs besides values: its [`Mode`] and its random stream.
+///
+/// ```
+/// use tensor::{Tape, Tensor};
+/// let mut tape = Tape::new();
+/// for step in 0..3 {
+///     let x = tape.leaf(Tensor::from([1.0f32, 2.0, step as f32]));
+///     let y = x.square().sum(..);
+///     assert_eq!(y.backward().wrt(x), &(2.0 * &x.value()));
+///     tape.reset();
+/// }
+/// ```
+pub struct Tape<T: Float = f32> {
+    nodes: RefCell<Nodes<T>>,
+    mode: Mode,
+    rng: RefCell<Rng>,
+    id: u64,
+    /// How often it was reset: a leaf's gradient belongs to one such life.
+    life: Cell<u64>,
+}
+
+impl<T: Float> Default for Tape<T> {
+    fn default() -> Self {
+        Tape::new()
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// A tape for training, with random stream 0.
+    pub fn new() -> Tape<T> {
+        Tape::seeded(0)
+    }
+
+    /// A tape for training whose random stream (dropout's masks, say) starts from `seed`.
+    pub fn seeded(seed: u64) -> Tape<T> {
+        Tape::with_mode(Mode::Training, seed)
+    }
+
+    /// A tape that records nothing: values only, and layers such as dropout evaluate.
+    pub fn inference() -> Tape<T> {
+        Tape::with_mode(Mode::Inference, 0)
+    }
+
+    fn with_mode(mode: Mode, seed: u64) -> Tape<T> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Tape { nodes: RefCell::default(), mode, rng: RefCell::new(rng(seed, 0)), id, life: Cell::new(0) }
+    }
+
+    /// Training or inference.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Calls `f` with the tape's random stream, which runs on through [`reset`](Tape::reset).
+    pub fn with_rng<R>(&self, f: impl FnOnce(&mut Rng) -> R) -> R {
+        f(&mut self.rng.borrow_mut())
+    }
+
+    /// A value that no gradient is wanted for.
+    pub fn constant(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
+        self.push(value.into(), Origin::Constant)
+    }
+
+    /// A value whose gradient is wanted, read from [`Gradients`] by this variable.
+    pub fn leaf(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
+        self.push(value.into(), self.unless_inference(Origin::Leaf))
+    }
+
+    /// A parameter's value, whose gradient is read from [`Gradients`] by the parameter.
+    pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
+        self.push(param.value().clone(), self.unless_inference(Origin::Param(param.tag().clone())))
+    }
+
+    fn unless_inference(&self, origin: Origin) -> Origin {
+        if self.mode == Mode::Training { origin } else { Origin::Constant }
+    }
+
+    fn push(&self, value: Tensor<T>, origin: Origin) -> Var<'_, T> {
+        let id = self.nodes.borrow_mut().push_leaf(value, origin);
+        Var::new(self, id)
+    }
+
+    /// Forgets every node, keeping their storage for the next step. It takes `&mut self`, so no [`Var`] can outlive it.
+    pub fn reset(&mut self) {
+        self.nodes.get_mut().clear();
+        self.life.set(self.life.get() + 1);
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.borrow().len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The names of the recorded ops, in the order in which they were recorded.
+    pub fn ops(&self) -> Vec<&'static str> {
+        self.nodes.borrow().iter().filter_map(node::Node::op_name).collect()
+    }
+}
+
+impl<T: Float> fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape<{}>({:?}, {} nodes)", T::DTYPE, self.mode, self.len())
+    }
+}

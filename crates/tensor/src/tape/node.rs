@@ -1,0 +1,141 @@
+//! The node list. A node's storage, its boxed op included, is kept through a reset and written over, so a step that
+//! repeats itself records without allocating.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::backward::Adjoints;
+use super::param::Tag;
+use super::var::Var;
+use crate::float::Float;
+use crate::tensor::Tensor;
+
+/// The gradients of an op's inputs, in their order; `None` where none is needed or it is zero.
+pub type Grads<A> = SmallVec<[Option<A>; 3]>;
+
+/// What the tape knows of an op: how to send a gradient back, now or recorded.
+pub(crate) trait Recorded<T: Float>: Any {
+    fn name(&self) -> &'static str;
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>);
+    fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>>;
+}
+
+/// Where a node's value comes from.
+#[derive(Clone)]
+pub(super) enum Origin {
+    Constant,
+    Leaf,
+    Param(Arc<Tag>),
+    Op,
+}
+
+/// The positions of an op's inputs.
+pub(super) type Inputs = SmallVec<[u32; 4]>;
+
+pub(super) struct Node<T: Float> {
+    pub(super) value: Tensor<T>,
+    pub(super) origin: Origin,
+    /// For [`Origin::Op`]: its inputs, and the op. Otherwise left over from an earlier life, for their storage.
+    pub(super) inputs: Inputs,
+    pub(super) op: Option<Box<dyn Recorded<T>>>,
+    /// Whether the value lies in a parameter's buffer, which `backward` lets go of.
+    pub(super) in_param: bool,
+}
+
+impl<T: Float> Node<T> {
+    /// Whether a gradient is wanted for it, or for something that it depends on.
+    pub(super) fn tracked(&self) -> bool {
+        !matches!(self.origin, Origin::Constant)
+    }
+
+    pub(super) fn op_name(&self) -> Option<&'static str> {
+        let recorded = matches!(self.origin, Origin::Op);
+        self.op.as_ref().filter(|_| recorded).map(|op| op.name())
+    }
+}
+
+pub(super) struct Nodes<T: Float> {
+    list: Vec<Node<T>>,
+    len: usize,
+    /// The gradients of a backward pass, by node; kept for its storage.
+    pub(super) adjoints: Vec<Option<Tensor<T>>>,
+}
+
+impl<T: Float> Default for Nodes<T> {
+    fn default() -> Self {
+        Nodes { list: Vec::new(), len: 0, adjoints: Vec::new() }
+    }
+}
+
+impl<T: Float> Nodes<T> {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Node<T>> {
+        self.list[..self.len].iter()
+    }
+
+    pub(super) fn as_slice(&self) -> &[Node<T>] {
+        &self.list[..self.len]
+    }
+
+    pub(super) fn get(&self, id: u32) -> &Node<T> {
+        &self.list[..self.len][id as usize]
+    }
+
+    pub(super) fn get_mut(&mut self, id: u32) -> &mut Node<T> {
+        &mut self.list[..self.len][id as usize]
+    }
+
+    pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin) -> u32 {
+        let in_param = matches!(origin, Origin::Param(_));
+        let (id, node) = self.next(value, origin);
+        node.in_param = in_param;
+        id
+    }
+
+    pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs) -> u32 {
+        let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
+        let in_param = inputs.iter().any(shares);
+        let (id, node) = self.next(value, Origin::Op);
+        node.in_param = in_param;
+        node.inputs = inputs;
+        match node.op.as_mut().and_then(|old| (old.as_mut() as &mut dyn Any).downcast_mut::<O>()) {
+            Some(old) => *old = op,
+            None => node.op = Some(Box::new(op)),
+        }
+        id
+    }
+
+    /// The next node, on storage of an earlier life where there is some.
+    fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
+        let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
+        if self.len < self.list.len() {
+            let node = &mut self.list[self.len];
+            (node.value, node.origin) = (value, origin);
+        } else {
+            self.list.push(Node { value, origin, inputs: Inputs::new(), op: None, in_param: false });
+        }
+        self.len += 1;
+        (id, &mut self.list[id as usize])
+    }
+
+    /// Lets go of every value, keeping the list's storage.
+    pub(super) fn clear(&mut self) {
+        for node in &mut self.list[..self.len] {
+            node.value = node.value.released();
+            node.origin = Origin::Constant;
+        }
+        self.len = 0;
+    }
+
+    /// Lets go of the parameters' buffers, so that they can be updated in place.
+    pub(super) fn release_params(&mut self) {
+        for node in self.list[..self.len].iter_mut().filter(|node| node.in_param) {
+            node.value = node.value.released();
+        }
+    }
+}

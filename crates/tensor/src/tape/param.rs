@@ -1,0 +1,182 @@
+//! Parameters, and the ordered, named visit of a model's parameters.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::float::Float;
+use crate::tensor::Tensor;
+
+/// A parameter's identity: what a leaf of the tape keeps of it.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    pub(crate) id: u64,
+    pub(crate) name: &'static str,
+}
+
+/// A tensor that an optimizer changes.
+///
+/// It is put on a tape with [`Tape::param`](crate::Tape::param), and its gradient is read from
+/// [`Gradients`](crate::Gradients) by it. A clone is another parameter with the same value.
+pub struct Param<T: Float = f32> {
+    value: Tensor<T>,
+    tag: Arc<Tag>,
+}
+
+impl<T: Float> Param<T> {
+    /// A parameter that errors call by `name`.
+    pub fn new(name: &'static str, value: impl Into<Tensor<T>>) -> Param<T> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Param { value: value.into(), tag: Arc::new(Tag { id, name }) }
+    }
+
+    /// The value.
+    pub fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The value, for changing it.
+    pub fn value_mut(&mut self) -> &mut Tensor<T> {
+        &mut self.value
+    }
+
+    /// The name that errors call it by.
+    pub fn name(&self) -> &'static str {
+        self.tag.name
+    }
+
+    /// A number that no other parameter of this process has.
+    pub fn id(&self) -> u64 {
+        self.tag.id
+    }
+
+    pub(super) fn tag(&self) -> &Arc<Tag> {
+        &self.tag
+    }
+}
+
+impl<T: Float> Clone for Param<T> {
+    fn clone(&self) -> Param<T> {
+        Param::new(self.name(), self.value.clone())
+    }
+}
+
+impl<T: Float> fmt::Debug for Param<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Param `{}` {:?}", self.name(), self.value)
+    }
+}
+
+/// Where a parameter stands in a model: field names and list positions, from the outside in. It lives on the stack of
+/// the visit, so visiting allocates nothing; printing it gives `layers.0.weight`.
+#[derive(Clone, Copy)]
+pub enum Path<'a> {
+    /// The model itself.
+    Root,
+    /// A field of what stands at the outer path.
+    Field(&'a Path<'a>, &'a str),
+    /// An element of the list that stands at the outer path.
+    Index(&'a Path<'a>, usize),
+}
+
+impl<'a> Path<'a> {
+    /// The path of a field.
+    pub fn field(&'a self, name: &'a str) -> Path<'a> {
+        Path::Field(self, name)
+    }
+
+    /// The path of a list's element.
+    pub fn index(&'a self, position: usize) -> Path<'a> {
+        Path::Index(self, position)
+    }
+
+    /// The last part of the path, where it is a field's name.
+    pub fn last(&self) -> Option<&'a str> {
+        match self {
+            Path::Field(_, name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (outer, part): (&Path<'_>, &dyn fmt::Display) = match self {
+            Path::Root => return Ok(()),
+            Path::Field(outer, name) => (outer, name),
+            Path::Index(outer, position) => (outer, position),
+        };
+        match outer {
+            Path::Root => write!(f, "{part}"),
+            outer => write!(f, "{outer}.{part}"),
+        }
+    }
+}
+
+impl fmt::Debug for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Anything that has parameters: a layer, or a model made of them.
+///
+/// Deriving it on a struct visits the fields in their order; a field without parameters is marked `#[module(skip)]`.
+pub trait Module<T: Float = f32> {
+    /// Calls `f` with every parameter, in a fixed order, and its path below `path`.
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>));
+
+    /// The same parameters in the same order, for changing them.
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>));
+}
+
+impl<T: Float> Module<T> for Param<T> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        f(path, self);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        f(path, self);
+    }
+}
+
+impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.visit(path.index(i), f));
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.iter_mut().enumerate().for_each(|(i, module)| module.visit_mut(path.index(i), f));
+    }
+}
+
+impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.visit(path.index(i), f));
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.iter_mut().enumerate().for_each(|(i, module)| module.visit_mut(path.index(i), f));
+    }
+}
+
+impl<T: Float, M: Module<T>> Module<T> for Option<M> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        self.iter().for_each(|module| module.visit(path, f));
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.iter_mut().for_each(|module| module.visit_mut(path, f));
+    }
+}
+
+impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        (**self).visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        (**self).visit_mut(path, f);
+    }
+}

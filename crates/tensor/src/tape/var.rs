@@ -1,0 +1,201 @@
+//! `Var`: a value on a tape.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::node::{Inputs, Origin, Recorded};
+use super::{Mode, Tape};
+use crate::error::{Error, Result, unwrap};
+use crate::float::Float;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// A value on a tape: the tape and a position. It is `Copy`, so formulas need no `&` and no `clone`.
+///
+/// ```
+/// use tensor::{Tape, Tensor};
+/// let tape = Tape::new();
+/// let w = tape.leaf(Tensor::from([1.0f32, -2.0]));
+/// let y = (w * w + 3.0 * w).sum(..);
+/// assert_eq!(y.backward().wrt(w), &Tensor::from([5.0, -1.0]));
+/// ```
+pub struct Var<'t, T: Float = f32> {
+    tape: &'t Tape<T>,
+    id: u32,
+}
+
+impl<T: Float> Clone for Var<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Float> Copy for Var<'_, T> {}
+
+impl<'t, T: Float> Var<'t, T> {
+    pub(super) fn new(tape: &'t Tape<T>, id: u32) -> Self {
+        Var { tape, id }
+    }
+
+    pub(crate) fn id(self) -> u32 {
+        self.id
+    }
+
+    /// The variable at a position of the same tape.
+    pub(crate) fn at(self, id: usize) -> Self {
+        Var { tape: self.tape, id: id as u32 }
+    }
+
+    /// The tape it is on.
+    pub fn tape(self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// The value; a reference count, not a copy.
+    ///
+    /// # Panics
+    /// If it is a parameter, or a view of one, and `backward` has let go of it.
+    #[track_caller]
+    pub fn value(&self) -> Tensor<T> {
+        let nodes = self.tape.nodes.borrow();
+        let node = nodes.get(self.id);
+        if node.value.is_released() {
+            panic!("{}", released(&node.origin));
+        }
+        node.value.clone()
+    }
+
+    /// The only element of a value that has one.
+    ///
+    /// # Panics
+    /// If there is another number of elements.
+    #[track_caller]
+    pub fn item(&self) -> T {
+        self.value().item()
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> Shape {
+        self.tape.nodes.borrow().get(self.id).value.shape().clone()
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.tape.nodes.borrow().get(self.id).value.rank()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.tape.nodes.borrow().get(self.id).value.numel()
+    }
+
+    /// The same value, through which no gradient flows.
+    #[track_caller]
+    pub fn stop_gradient(&self) -> Var<'t, T> {
+        self.tape.constant(self.value())
+    }
+
+    /// Whether a gradient flows to it.
+    pub(crate) fn tracked(self) -> bool {
+        self.tape.nodes.borrow().get(self.id).tracked()
+    }
+
+    /// The name of the parameter that it is a leaf of.
+    pub(crate) fn param_name(self) -> Option<&'static str> {
+        match &self.tape.nodes.borrow().get(self.id).origin {
+            Origin::Param(tag) => Some(tag.name),
+            _ => None,
+        }
+    }
+
+    /// Evaluates `forward` on the values of `x` and records `op` with its result, if a gradient flows to any of them.
+    pub(crate) fn record<O: Recorded<T>>(
+        name: &'static str,
+        op: O,
+        x: &[&Self],
+        forward: impl FnOnce(&O, &[&Tensor<T>]) -> Result<Tensor<T>>,
+    ) -> Result<Self> {
+        let Some(first) = x.first() else { return Err(Error::invalid(name, "expected at least one input, got none")) };
+        let tape = first.tape;
+        if x.iter().any(|x| x.tape.id != tape.id) {
+            return Err(Error::invalid(name, "inputs are on different tapes; expected one"));
+        }
+        let (value, tracked) = {
+            let nodes = tape.nodes.borrow();
+            let inputs: SmallVec<[_; 4]> = x.iter().map(|x| nodes.get(x.id)).collect();
+            if let Some(node) = inputs.iter().find(|node| node.value.is_released()) {
+                return Err(Error::invalid(name, released(&node.origin)));
+            }
+            let values: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
+            (forward(&op, &values)?, tape.mode == Mode::Training && inputs.iter().any(|node| node.tracked()))
+        };
+        let mut nodes = tape.nodes.borrow_mut();
+        let id = if tracked {
+            nodes.push_op(value, op, x.iter().map(|x| x.id).collect::<Inputs>())
+        } else {
+            nodes.push_leaf(value, Origin::Constant)
+        };
+        Ok(Var { tape, id })
+    }
+
+    /// The gradient for each input of the op that made this node, recorded; `None` for a node that no op made.
+    pub(crate) fn recorded_vjp(self, g: Self, wanted: &[bool]) -> Option<SmallVec<[(Self, Self); 3]>> {
+        let tape = self.tape;
+        let (op, inputs) = {
+            let mut nodes = tape.nodes.borrow_mut();
+            let node = nodes.get_mut(self.id);
+            if !matches!(node.origin, Origin::Op) {
+                return None;
+            }
+            // The op leaves its node while its rule records further nodes on the same tape.
+            (node.op.take().expect("an op node holds its op"), node.inputs.clone())
+        };
+        let x: SmallVec<[_; 4]> = inputs.iter().map(|&id| Var { tape, id }).collect();
+        let refs: SmallVec<[_; 4]> = x.iter().collect();
+        let needs: SmallVec<[_; 4]> = inputs.iter().map(|&id| wanted[id as usize]).collect();
+        let grads = op.vjp(g, &refs, &self, &needs);
+        tape.nodes.borrow_mut().get_mut(self.id).op = Some(op);
+        let pairs = x.iter().zip(grads).zip(&needs).filter(|(_, needed)| **needed);
+        Some(pairs.filter_map(|((&x, grad), _)| Some((x, grad?))).collect())
+    }
+
+    /// Which nodes up to this one depend on any of `x`, by position.
+    pub(crate) fn dependents(self, x: &[Self]) -> Vec<bool> {
+        let nodes = self.tape.nodes.borrow();
+        let mut wanted = vec![false; self.id as usize + 1];
+        for x in x.iter().filter(|x| x.id <= self.id) {
+            wanted[x.id as usize] = true;
+        }
+        for (id, node) in nodes.iter().enumerate().take(wanted.len()) {
+            let reached = matches!(node.origin, Origin::Op) && node.inputs.iter().any(|&i| wanted[i as usize]);
+            wanted[id] |= reached;
+        }
+        wanted
+    }
+
+    /// Checks that it is one number, whose gradient is then well defined.
+    #[track_caller]
+    pub(crate) fn expect_scalar(self, op: &'static str) {
+        if self.numel() != 1 {
+            let expected = "a cost of one element (reduce it with `mean(..)` or `sum(..)`)".into();
+            unwrap(Err(Error::Shape { op, expected, got: self.shape() }))
+        }
+    }
+}
+
+fn released(origin: &Origin) -> String {
+    let what = match origin {
+        Origin::Param(tag) => format!("parameter `{}`", tag.name),
+        _ => "a view of a parameter".to_string(),
+    };
+    format!("the value of {what} has been let go by `backward`; use `backward_retain` to go on using the tape")
+}
+
+impl<T: Float> fmt::Debug for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = self.tape.nodes.borrow();
+        let node = nodes.get(self.id);
+        write!(f, "Var {} = {} {:?}", self.id, node.op_name().unwrap_or("leaf"), node.value)
+    }
+}

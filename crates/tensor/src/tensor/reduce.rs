@@ -1,0 +1,50 @@
+//! Reductions of values; the ops and the tape build on them.
+
+use smallvec::SmallVec;
+
+use super::Tensor;
+use crate::float::Float;
+use crate::kernel::reduce::{self, Fold, Sum};
+use crate::layout::Layout;
+use crate::shape::{AxisSet, Shape};
+
+/// A contiguous tensor seen as `[outer, mid, inner]`, where `mid` are the axes to be folded away.
+pub(crate) struct Folded<T: Float> {
+    pub(crate) data: Tensor<T>,
+    pub(crate) mid: usize,
+    pub(crate) inner: usize,
+}
+
+impl<T: Float> Tensor<T> {
+    /// Lays the reduced axes side by side, moving data only where they are not so already.
+    pub(crate) fn fold_axes(&self, axes: AxisSet) -> Folded<T> {
+        let rank = self.rank();
+        let first = (0..rank).find(|&i| axes.has(i)).unwrap_or(rank);
+        let last = (0..rank).rfind(|&i| axes.has(i)).map_or(rank, |i| i + 1);
+        if self.is_contiguous() && (first..last).all(|i| axes.has(i)) {
+            let size = |range: std::ops::Range<usize>| self.shape()[range].iter().product();
+            return Folded { data: self.clone(), mid: size(first..last), inner: size(last..rank) };
+        }
+        let kept = (0..rank).filter(|&i| !axes.has(i));
+        let order: SmallVec<[isize; 8]> = kept.chain((0..rank).filter(|&i| axes.has(i))).map(|i| i as isize).collect();
+        let mid = (0..rank).filter(|&i| axes.has(i)).map(|i| self.shape()[i]).product();
+        Folded { data: self.permute(&order).contiguous(), mid, inner: 1 }
+    }
+
+    /// Folds the axes away, or to size 1 with `keepdim`.
+    pub(crate) fn fold<F: Fold>(&self, fold: F, axes: AxisSet, keepdim: bool) -> Tensor<T> {
+        let Folded { data, mid, inner } = self.fold_axes(axes);
+        let x = data.as_slice().expect("folded data is contiguous");
+        Tensor::build(self.shape().reduced(&axes, keepdim), |out| match mid {
+            0 => out.fill(fold.empty()),
+            _ => reduce::reduce(fold, x, mid, inner, out),
+        })
+    }
+
+    /// Sums what broadcasting from `shape` to this tensor's shape has added or stretched: the adjoint of broadcasting.
+    pub(crate) fn sum_to_shape(&self, shape: &Shape) -> Tensor<T> {
+        let stretched = AxisSet::stretched(shape, self.shape());
+        let sum = self.fold(Sum, stretched, false);
+        sum.with_layout(Layout::contiguous(shape.clone()))
+    }
+}

@@ -1,0 +1,128 @@
+//! A case: a function of variables, inputs inside its smooth domain, and the layouts that the inputs come in.
+
+use std::collections::BTreeSet;
+
+use tensor::{Gradcheck, Shape, Slice, Tape, Tensor, Var, rng};
+
+type Function = Box<dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>;
+
+/// A differentiable function and where it is checked.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    f: Function,
+    inputs: Vec<Tensor<f64>>,
+    layouts: &'static [Layout],
+}
+
+/// A case that is checked on every layout of its inputs.
+pub(crate) fn case(
+    name: impl Into<String>,
+    inputs: impl IntoIterator<Item = Tensor<f64>>,
+    f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64> + 'static,
+) -> Case {
+    Case { name: name.into(), f: Box::new(f), inputs: inputs.into_iter().collect(), layouts: &Layout::ALL }
+}
+
+impl Case {
+    /// Not on inputs of stride 0, whose equal elements would put the function on a kink.
+    pub(crate) fn distinct(self) -> Case {
+        Case { layouts: &Layout::DISTINCT, ..self }
+    }
+
+    /// Checks gradients of first and second order on every layout, and returns what fails.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let check = |layout: &Layout| {
+            let inputs: Vec<_> = self.inputs.iter().map(|x| layout.of(x)).collect();
+            let error = Gradcheck::default().check(&*self.f, &inputs).err()?;
+            Some(format!("{} ({layout:?}): {error}", self.name))
+        };
+        self.layouts.iter().filter_map(check).collect()
+    }
+
+    /// The names of the ops that [`failures`](Case::failures) puts to the numerical test: those of the function, and of
+    /// its recorded gradient, which is what the second order differentiates.
+    pub(crate) fn checked_ops(&self) -> BTreeSet<&'static str> {
+        let tape = Tape::new();
+        let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+        let y = (self.f)(&x);
+        tape.vjp(y, tape.constant(Tensor::ones(y.shape())), &x);
+        tape.ops().into_iter().collect()
+    }
+}
+
+/// Panics with every failure of every case.
+pub(crate) fn check_all(cases: &[Case]) {
+    let failures: Vec<_> = cases.iter().flat_map(Case::failures).collect();
+    assert!(failures.is_empty(), "{} checks fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// How the elements of an input lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Layout {
+    /// Row-major.
+    Contiguous,
+    /// Column-major.
+    Transposed,
+    /// Every other element of a larger array, from the second on.
+    Stepped,
+    /// One position of the first axis, repeated with stride 0.
+    Broadcast,
+}
+
+impl Layout {
+    pub(crate) const ALL: [Layout; 4] =
+        [Layout::Contiguous, Layout::Transposed, Layout::Stepped, Layout::Broadcast];
+    const DISTINCT: [Layout; 3] = [Layout::Contiguous, Layout::Transposed, Layout::Stepped];
+
+    /// `x` in this layout; the same values, but for [`Layout::Broadcast`], which repeats the first.
+    pub(crate) fn of(self, x: &Tensor<f64>) -> Tensor<f64> {
+        match self {
+            Layout::Contiguous => x.contiguous(),
+            Layout::Transposed => {
+                let reversed: Vec<isize> = (0..x.rank() as isize).rev().collect();
+                x.permute(&reversed).contiguous().permute(&reversed)
+            }
+            Layout::Stepped => {
+                let larger: Vec<usize> = x.shape().iter().map(|size| 2 * size + 1).collect();
+                let odd = |i: &[usize]| i.iter().map(|i| (i % 2 == 1).then_some(i / 2)).collect::<Option<Vec<_>>>();
+                let larger = Tensor::from_fn(larger, |i| odd(i).and_then(|i| x.get(&i)).unwrap_or(f64::NAN));
+                larger.slice(&vec![Slice::from(1..).step(2); x.rank()])
+            }
+            Layout::Broadcast if x.rank() > 0 && x.shape()[0] > 0 => x.narrow(0, 0, 1).broadcast_to(x.shape()),
+            Layout::Broadcast => x.clone(),
+        }
+    }
+}
+
+/// Draws from [low, high).
+pub(crate) fn uniform(shape: impl Into<Shape>, low: f64, high: f64) -> Tensor<f64> {
+    let shape = shape.into();
+    Tensor::uniform(&shape, low, high, &mut rng(17, shape.iter().fold(0, |seed, &size| 10 * seed + size as u64)))
+}
+
+/// Numbers of either sign.
+pub(crate) fn any(shape: impl Into<Shape>) -> Tensor<f64> {
+    uniform(shape, -1.5, 1.5)
+}
+
+/// Numbers well above 0.
+pub(crate) fn positive(shape: impl Into<Shape>) -> Tensor<f64> {
+    uniform(shape, 0.4, 2.0)
+}
+
+/// Numbers of either sign with none near 0 or a half: between kinks.
+pub(crate) fn off_kinks(shape: impl Into<Shape>) -> Tensor<f64> {
+    any(shape).map_elements(|x| {
+        let nearest = (2.0 * x).round() / 2.0;
+        if (x - nearest).abs() < 0.05 { nearest + 0.1 } else { x }
+    })
+}
+
+/// Up to 31 numbers that are at least 0.1 apart, in no order.
+pub(crate) fn spread(shape: impl Into<Shape>) -> Tensor<f64> {
+    let mut k = 0;
+    Tensor::from_fn(shape, |_| {
+        k = (k + 12) % 31;
+        0.1 * f64::from(k) - 1.42
+    })
+}

@@ -1,0 +1,24 @@
+//! Wengert: automatic differentiation on the CPU, for custom models.
+//!
+//! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
+//! (optimizers) and [`data`] (datasets and batches). [`prelude`] has what a model file needs.
+
+pub use data;
+pub use nn;
+pub use optim;
+pub use tensor;
+
+/// What a model file needs: `use wengert::prelude::*`.
+pub mod prelude {
+    pub use data::{Batch, Dataset, Mnist};
+    pub use nn::{Costs, Dropout, Init, Layer, Linear, Module, Sequential, summary};
+    pub use optim::Sgd;
+    pub use tensor::{Gradients, Mode, Param, Tape, Tensor, Var, rng, s};
+}
+
+/// The README and the guides, whose code blocks are compiled and run as tests.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+}
