@@ -184,7 +184,9 @@ impl<T: Float> Array<T> for Var<'_, T> {
         needs: &[bool],
     ) -> Grads<Self> {
         let grads = rule.vjp(Traced(*g), x.map(|x| Traced(*x)), Traced(*y));
-        grads.into_iter().zip(needs).map(|(grad, &needed)| needed.then_some(grad.0)).collect()
+        let shape = y.shape();
+        // A rule may answer with a literal, which is one number for all elements.
+        grads.into_iter().zip(needs).map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape))).collect()
     }
 
     fn value(&self) -> Tensor<T> {

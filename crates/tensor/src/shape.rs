@@ -103,6 +103,12 @@ impl fmt::Debug for Shape {
     }
 }
 
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, sizes: &[usize; N]) -> bool {
+        self.0[..] == sizes[..]
+    }
+}
+
 impl<const N: usize> From<[usize; N]> for Shape {
     fn from(sizes: [usize; N]) -> Shape {
         Shape(SmallVec::from_slice(&sizes))

@@ -8,9 +8,6 @@
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set, and on
 //! nothing else: not on the number of threads, not on addresses, not on where in a tile or block the element lies.
 
-// Vector registers, packing and output blocks that threads share need pointers. Each use says why it is sound.
-#![allow(unsafe_code)]
-
 mod pack;
 mod panels;
 mod simd;
@@ -134,14 +131,14 @@ enum Choice {
 unsafe impl<T: Float> Sync for Product<T> {}
 
 /// Blocks of the output are at most this large, so that what is packed for one stays in the second cache.
-const BLOCK_ROWS: usize = 256;
+const BLOCK_ROWS: usize = 512;
 const BLOCK_COLS: usize = 512;
 
 /// Multiply-adds from which on a product is shared among threads. Waking one takes as long as about 2²² of them.
 const SHARED: usize = 1 << 24;
 
 /// The number of blocks that a shared product is split into, at least, if they stay larger than this.
-const SHARED_BLOCKS: usize = 8;
+const SHARED_BLOCKS: usize = 4;
 const SHARED_BLOCK_AREA: usize = 1 << 14;
 
 impl<T: Float> Product<T> {

@@ -112,6 +112,41 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+impl Tensor<i64> {
+    /// A new last axis of `classes` elements: 1 at the position that the label names, else 0.
+    ///
+    /// # Panics
+    /// If a label is out of range.
+    ///
+    /// ```
+    /// # use tensor::Tensor;
+    /// let labels = Tensor::from([2i64, 0]);
+    /// assert_eq!(labels.one_hot::<f32>(3), Tensor::from([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn one_hot<T: Float>(&self, classes: usize) -> Tensor<T> {
+        unwrap(self.try_one_hot(classes))
+    }
+
+    /// [`one_hot`](Tensor::one_hot), returning the error.
+    pub fn try_one_hot<T: Float>(&self, classes: usize) -> Result<Tensor<T>> {
+        let labels = self.contiguous();
+        let labels = labels.as_slice().expect("contiguous");
+        if let Some(row) = labels.iter().position(|label| !(0..classes as i64).contains(label)) {
+            let message = format!("label {} in row {row} is out of range for {classes} classes", labels[row]);
+            return Err(Error::invalid("one_hot", message));
+        }
+        let mut shape = self.shape().clone();
+        shape.0.push(classes);
+        Ok(Tensor::build(shape, |out| {
+            out.fill(T::ZERO);
+            for (row, &label) in out.chunks_exact_mut(classes.max(1)).zip(labels) {
+                row[label as usize] = T::ONE;
+            }
+        }))
+    }
+}
+
 impl From<Range<i64>> for Tensor<i64> {
     /// The integers of the range.
     fn from(range: Range<i64>) -> Tensor<i64> {

@@ -66,12 +66,12 @@ const BINARY: &[(&str, [Domain; 2], Binary)] = &[
     ("pow", [positive, any], |a, b| a.pow(b)),
     ("maximum", [spread, between], |a, b| a.maximum(b)),
     ("minimum", [spread, between], |a, b| a.minimum(b)),
-    ("select", [any, any], |a, b| a.select(&Tensor::from([[true], [false]]), b)),
+    ("select", [any, off_kinks], |a, b| a.select(&b.value().map_elements(|b| b > 0.0), b)),
     ("select by a scalar", [any, any], |a, b| a.select(&Tensor::from(true), b)),
     ("less", [spread, between], |a, b| Var::map(Less, [a, b])),
     ("less_equal", [spread, between], |a, b| Var::map(LessEqual, [a, b])),
     ("equal", [spread, between], |a, b| Var::map(Equal, [a, b])),
-    ("a user's rule of two, by dual numbers", [any, positive], |a, b| Var::map(Angle, [a, b])),
+    ("a user's rule of two, by dual numbers", [spread, above], |a, b| Var::map(Angle, [a, b])),
 ];
 
 /// x·tanh(softplus(x)).
@@ -100,6 +100,11 @@ impl Elementwise<2> for Angle {
 /// Numbers halfway between those of [`spread`].
 fn between(shape: Shape) -> Tensor<f64> {
     spread(shape) + 0.05
+}
+
+/// Positive numbers, none of which is one of [`spread`].
+fn above(shape: Shape) -> Tensor<f64> {
+    spread(shape) + 1.55
 }
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -2,11 +2,32 @@
 //! and a test that fails for an op that nothing here checks.
 
 mod cases;
+mod coverage;
 mod elementwise;
+mod product;
+mod properties;
+mod reduce;
+mod structure;
+mod third;
 
 use cases::check_all;
 
 #[test]
 fn elementwise_rules() {
     check_all(&elementwise::cases());
+}
+
+#[test]
+fn reductions() {
+    check_all(&reduce::cases());
+}
+
+#[test]
+fn products() {
+    check_all(&product::cases());
+}
+
+#[test]
+fn views_joins_and_indices() {
+    check_all(&structure::cases());
 }

@@ -140,7 +140,7 @@ fn sin_and_cos_are_within_two_ulp_at_the_hardest_input() {
 }
 
 #[test]
-#[ignore = "all 2³² inputs of nine functions take a quarter of an hour"]
+#[ignore = "all 2³² inputs of nine functions take some twenty minutes"]
 fn all_inputs_are_within_two_ulp() {
     for_each_function!(check(0..=u32::MAX));
 }

@@ -22,7 +22,7 @@ pub(super) unsafe fn pack<T: Float, V: Vector<T>>(
     assert!(width <= stride && depth * stride <= to.len());
     // SAFETY: the caller's promise, and `to` holds the panel, as just checked.
     unsafe {
-        if from.col == 1 && stride.is_multiple_of(V::LANES) {
+        if from.col == 1 {
             copy_rows::<T, V>(from, depth, width, stride, to.as_mut_ptr());
         } else if from.row == 1 && stride == V::ROWS {
             match V::ROWS {
@@ -47,13 +47,14 @@ unsafe fn copy_rows<T: Float, V: Vector<T>>(from: View<T>, depth: usize, width: 
     let whole = width / V::LANES * V::LANES;
     for p in 0..depth {
         let (from, to) = (from.from(p, 0).at, to.wrapping_add(p * stride));
-        // SAFETY: the row has `width` elements, and there is room for `stride`.
+        // SAFETY: the row has `width` elements, and there is room for them.
         unsafe {
             for v in (0..whole).step_by(V::LANES) {
                 V::load(from.wrapping_add(v)).store(to.wrapping_add(v));
             }
             if whole < width {
-                V::load_first(from.wrapping_add(whole), width - whole).store(to.wrapping_add(whole));
+                V::load_first(from.wrapping_add(whole), width - whole)
+                    .store_first(to.wrapping_add(whole), width - whole);
             }
         }
     }

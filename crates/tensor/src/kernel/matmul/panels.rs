@@ -7,7 +7,7 @@ use crate::float::Float;
 use crate::storage::Storage;
 
 /// The depth that is multiplied at a time: a panel of b (48 columns of f32) then takes 48 KiB, one of a (8 rows) 8 KiB.
-const DEPTH: usize = 256;
+const DEPTH: usize = 384;
 
 /// c = start + a·b by tiles of rows × vectors. b must be packed unless its rows are contiguous.
 pub(super) struct Panels<T> {
@@ -52,10 +52,10 @@ fn scratch<T: Float>(len: usize) -> Storage<T> {
 /// All tiles of the block. A panel of b stays in the first cache while the panels of a pass by.
 #[inline(always)]
 unsafe fn multiply<T: Float, V: Vector<T>>(k: usize, a: Left<T>, b: Right<T>, c: Block<T>) {
-    for (j, width) in panels::<T, V>(c.cols) {
-        let b = b.panel(k, j, width);
-        for (number, (i, rows)) in shares(c.rows, V::ROWS).enumerate() {
-            let a = a.panel::<V>(k, number, i);
+    for (number, (i, rows)) in shares(c.rows, V::ROWS).enumerate() {
+        let a = a.panel::<V>(k, number, i);
+        for (j, width) in panels::<T, V>(c.cols) {
+            let b = b.panel(k, j, width);
             // SAFETY: the caller's promise; a packed panel holds the rows and columns of the tile.
             unsafe { outer::<T, V>(k, a, b, c.part(i, j, rows, width.min(c.cols - j))) }
         }
@@ -79,10 +79,14 @@ impl<T: Float> Left<T> {
     #[inline(always)]
     unsafe fn new<V: Vector<T>>(a: View<T>, k: usize, rows: usize, room: Option<&mut [T]>) -> Left<T> {
         let Some(room) = room else { return Left::Direct(a) };
-        for ((i, rows), room) in shares(rows, V::ROWS).zip(room.chunks_exact_mut(V::ROWS * k)) {
-            let columns = View { at: a.from(i, 0).at, row: a.col, col: a.row };
-            // SAFETY: the caller's promise.
-            unsafe { pack::<T, V>(columns, k, rows, V::ROWS, room) }
+        // Where the columns of a are contiguous, panels share cache lines: few at a time, so that they are still there.
+        let step = if a.row == 1 { 8 } else { k };
+        for p in (0..k).step_by(step) {
+            for ((i, rows), room) in shares(rows, V::ROWS).zip(room.chunks_exact_mut(V::ROWS * k)) {
+                let columns = View { at: a.from(i, p).at, row: a.col, col: a.row };
+                // SAFETY: the caller's promise.
+                unsafe { pack::<T, V>(columns, step.min(k - p), rows, V::ROWS, &mut room[p * V::ROWS..]) }
+            }
         }
         Left::Packed(room.as_ptr())
     }

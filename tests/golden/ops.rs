@@ -1,0 +1,164 @@
+//! Which methods an op of the reference stands for.
+
+use wengert::nn::Reduction;
+use wengert::nn::cost;
+use wengert::tensor::{Tensor, Var};
+
+use crate::attrs::Attrs;
+
+/// The op's value, or `None` for an op without a mapping.
+pub(crate) fn evaluate<'t>(
+    op: &str,
+    x: &[Var<'t, f64>],
+    ints: &[Tensor<i64>],
+    attrs: &Attrs,
+) -> Option<Var<'t, f64>> {
+    unary(op, x, attrs)
+        .or_else(|| binary(op, x, ints))
+        .or_else(|| reduction(op, x, attrs))
+        .or_else(|| view(op, x, ints, attrs))
+        .or_else(|| cost(op, x, ints, attrs))
+        .or_else(|| composed(op, x, ints, attrs))
+}
+
+fn unary<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let &x = x.first()?;
+    Some(match op {
+        "neg" => -x,
+        "abs" => x.abs(),
+        "exp" => x.exp(),
+        "ln" => x.ln(),
+        "log1p" => x.log1p(),
+        "expm1" => x.expm1(),
+        "sqrt" => x.sqrt(),
+        "rsqrt" => x.rsqrt(),
+        "recip" => x.recip(),
+        "square" => x.square(),
+        "sign" => x.sign(),
+        "sin" => x.sin(),
+        "cos" => x.cos(),
+        "tanh" => x.tanh(),
+        "sigmoid" => x.sigmoid(),
+        "log_sigmoid" => x.log_sigmoid(),
+        "relu" => x.relu(),
+        "leaky_relu" => x.leaky_relu(attrs.number("negative_slope", attrs.number("slope", 0.01))),
+        "elu" => x.elu(attrs.number("alpha", 1.0)),
+        "selu" => x.selu(),
+        "silu" => x.silu(),
+        "gelu" => x.gelu(),
+        "gelu_tanh" => x.gelu_tanh(),
+        "softplus" => x.softplus(),
+        "erf" => x.erf(),
+        "powi" => x.powi(attrs.number("exponent", f64::NAN) as i32),
+        "powf" => x.powf(attrs.number("exponent", f64::NAN)),
+        "clamp" => x.clamp(attrs.number("min", f64::NEG_INFINITY), attrs.number("max", f64::INFINITY)),
+        _ => return None,
+    })
+}
+
+fn binary<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>]) -> Option<Var<'t, f64>> {
+    let &[a, b, ..] = x else { return None };
+    Some(match op {
+        "add" => a + b,
+        "sub" => a - b,
+        "mul" => a * b,
+        "div" => a / b,
+        "pow" => a.pow(b),
+        "maximum" => a.maximum(b),
+        "minimum" => a.minimum(b),
+        "where" => a.select(&ints[0].map_elements(|condition| condition != 0), b),
+        "matmul" => a.matmul(b),
+        "linear" => a.linear(b, x.get(2).copied()),
+        _ => return None,
+    })
+}
+
+fn reduction<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let (x, axes, keepdim) = (x.first()?, attrs.axes(), attrs.flag("keepdim"));
+    let y = match op {
+        "sum" => x.try_sum(axes, keepdim),
+        "mean" => x.try_mean(axes, keepdim),
+        "amax" => x.try_max(axes, keepdim),
+        "amin" => x.try_min(axes, keepdim),
+        "prod" => x.try_prod(axes, keepdim),
+        "norm_l2" => x.try_norm(axes, keepdim),
+        "logsumexp" => x.try_logsumexp(axes, keepdim),
+        "var" => x.try_var(axes, attrs.number("correction", 1.0), keepdim),
+        "softmax" => x.try_softmax(attrs.axis()),
+        "log_softmax" => x.try_log_softmax(attrs.axis()),
+        _ => return None,
+    };
+    Some(y.unwrap_or_else(|error| panic!("{error}")))
+}
+
+fn view<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let first = x.first()?;
+    Some(match op {
+        "permute" => first.permute(&attrs.integers("axes").expect("axes")),
+        "reshape" => first.reshape(attrs.shape(first.numel())),
+        "broadcast_to" => first.broadcast_to(attrs.shape(first.numel())),
+        "narrow" => first.narrow(attrs.axis(), attrs.size("start"), attrs.size("length")),
+        "concat" => Var::concat(x, attrs.axis()),
+        "stack" => Var::stack(x, attrs.axis()),
+        "index_select" => first.index_select(attrs.axis(), &ints[0]),
+        "gather" => first.gather(attrs.axis(), &ints[0]),
+        "scatter_add" => first.scatter_add(attrs.axis(), &ints[0], x[1]),
+        _ => return None,
+    })
+}
+
+fn cost<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let (&first, reduction) = (x.first()?, attrs.reduction());
+    let smoothing = attrs.number("label_smoothing", 0.0);
+    let y = match op {
+        "cross_entropy" => cost::cross_entropy(first, &ints[0], smoothing, reduction),
+        "cross_entropy_probs" => cost::cross_entropy(first, &x[1].value().softmax(-1), smoothing, reduction),
+        "mse" => cost::mse(first, x[1], reduction),
+        "bce_with_logits" => cost::bce_with_logits(first, x[1], reduction),
+        _ => return None,
+    };
+    Some(y.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// What a model writes as a formula of other ops.
+fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let &first = x.first()?;
+    Some(match op {
+        "mish" => first * first.softplus().tanh(),
+        "embedding" => {
+            let rows = first.index_select(0, &ints[0].flatten());
+            rows.reshape([&ints[0].shape()[..], &first.shape()[1..]].concat())
+        }
+        "nll" => reduced(-first.gather(-1, &ints[0].unsqueeze(-1)).squeeze(-1), attrs.reduction()),
+        "l1" => reduced((first - x[1]).abs(), attrs.reduction()),
+        "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),
+        "layer_norm" => {
+            let centred = first - first.mean_keepdim(-1);
+            let variance = first.var_keepdim(-1, 0.0);
+            centred * (variance + attrs.number("eps", 1e-5)).rsqrt() * x[1] + x[2]
+        }
+        "rms_norm" => {
+            let mean_square = first.square().mean_keepdim(-1);
+            first * (mean_square + attrs.number("eps", f64::EPSILON)).rsqrt() * x[1]
+        }
+        "attention" => {
+            let width = first.shape()[first.rank() - 1] as f64;
+            (first.matmul(x[1].t()) / width.sqrt()).softmax(-1).matmul(x[2])
+        }
+        _ => return None,
+    })
+}
+
+fn huber(error: Var<'_, f64>, delta: f64) -> Var<'_, f64> {
+    let size = error.abs();
+    let small = size.value().map_elements(|size| size <= delta);
+    (0.5 * error.square()).select(&small, delta * (size - 0.5 * delta))
+}
+
+fn reduced(cost: Var<'_, f64>, reduction: Reduction) -> Var<'_, f64> {
+    match reduction {
+        Reduction::None => cost,
+        Reduction::Sum => cost.sum(..),
+        _ => cost.mean(..),
+    }
+}
