@@ -21,4 +21,14 @@ pub mod prelude {
 mod guides {
     #[doc = include_str!("../README.md")]
     struct Readme;
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+    #[doc = include_str!("../docs/custom-models.md")]
+    struct CustomModels;
+    #[doc = include_str!("../docs/adding-an-op.md")]
+    struct AddingAnOp;
+    #[doc = include_str!("../docs/numerics.md")]
+    struct Numerics;
+    #[doc = include_str!("../docs/design.md")]
+    struct Design;
 }

@@ -10,6 +10,7 @@ mod optimizers;
 mod reference;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -26,7 +27,9 @@ fn agrees_with_pytorch() {
     let Some(folder) = std::env::var_os("GOLDEN_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) else {
         return say("golden: GOLDEN_DIR names no folder with reference cases; skipped");
     };
-    let reference = Reference::read(&folder);
+    let read = |name| fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{}: {e}", folder.join(name).display()));
+    let [cases, tensors] = ["cases.json", "cases.safetensors"].map(read);
+    let reference = Reference::parse(&cases, &tensors);
     let mut tally = Tally::default();
     for case in &reference.cases {
         tally.run(case, &reference);
@@ -48,7 +51,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn run(&mut self, case: &Case, reference: &Reference) {
+    fn run(&mut self, case: &Case, reference: &Reference<'_>) {
         match catch_unwind(AssertUnwindSafe(|| compute(case, reference))) {
             Ok(None) => *self.unmapped.entry(case.op.clone()).or_default() += 1,
             Ok(Some(results)) => {
@@ -63,7 +66,7 @@ impl Tally {
     }
 
     /// Compares one tensor of a case, and notes the first position that differs.
-    fn compare(&mut self, case: &Case, name: &str, got: &Tensor<f64>, reference: &Reference) {
+    fn compare(&mut self, case: &Case, name: &str, got: &Tensor<f64>, reference: &Reference<'_>) {
         let expected = reference.floats(case, name);
         if got.shape() != expected.shape() {
             let (got, expected) = (got.shape(), expected.shape());
@@ -102,7 +105,7 @@ fn difference(got: f64, expected: f64) -> f64 {
 }
 
 /// What a case asks for, under the reference's names; `None` where its op has no mapping.
-fn compute(case: &Case, reference: &Reference) -> Option<Vec<(String, Tensor<f64>)>> {
+fn compute(case: &Case, reference: &Reference<'_>) -> Option<Vec<(String, Tensor<f64>)>> {
     if case.op.starts_with("opt_") {
         let tensor = |name| reference.floats(case, name);
         let steps = optimizers::steps(&case.op, &case.attrs, tensor("w0"), &tensor("scale"), &tensor("target"))?;
@@ -125,7 +128,12 @@ fn compute(case: &Case, reference: &Reference) -> Option<Vec<(String, Tensor<f64
 }
 
 /// The gradients, eager and recorded, and those of the recorded gradients.
-fn gradients(case: &Case, reference: &Reference, y: Var<'_, f64>, x: &[Var<'_, f64>]) -> Vec<(String, Tensor<f64>)> {
+fn gradients(
+    case: &Case,
+    reference: &Reference<'_>,
+    y: Var<'_, f64>,
+    x: &[Var<'_, f64>],
+) -> Vec<(String, Tensor<f64>)> {
     let leaves: Vec<_> = case.differentiable.iter().map(|&i| x[i]).collect();
     let (tape, gout) = (y.tape(), reference.floats(case, "gout"));
     if leaves.is_empty() {

@@ -7,12 +7,7 @@ use wengert::tensor::{Tensor, Var};
 use crate::attrs::Attrs;
 
 /// The op's value, or `None` for an op without a mapping.
-pub(crate) fn evaluate<'t>(
-    op: &str,
-    x: &[Var<'t, f64>],
-    ints: &[Tensor<i64>],
-    attrs: &Attrs,
-) -> Option<Var<'t, f64>> {
+pub(crate) fn evaluate<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
     unary(op, x, attrs)
         .or_else(|| binary(op, x, ints))
         .or_else(|| reduction(op, x, attrs))

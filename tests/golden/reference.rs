@@ -1,11 +1,8 @@
 //! The folder of reference cases.
 
-use std::fs;
-use std::path::Path;
-
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
-use wengert::tensor::Tensor;
+use wengert::tensor::{Element, Tensor};
 
 use crate::attrs::Attrs;
 
@@ -37,21 +34,22 @@ impl Case {
     }
 }
 
-/// The cases and the bytes of their tensors.
-pub(crate) struct Reference {
+/// The cases and their tensors.
+pub(crate) struct Reference<'f> {
     pub(crate) cases: Vec<Case>,
-    bytes: Vec<u8>,
+    tensors: SafeTensors<'f>,
 }
 
-impl Reference {
-    pub(crate) fn read(folder: &Path) -> Reference {
-        let read = |name| fs::read(folder.join(name)).unwrap_or_else(|e| panic!("{}: {e}", folder.join(name).display()));
-        let cases: Vec<Value> = serde_json::from_slice(&read("cases.json")).expect("cases.json is a list");
-        Reference { cases: cases.iter().map(Case::parse).collect(), bytes: read("cases.safetensors") }
+impl<'f> Reference<'f> {
+    /// From the contents of `cases.json` and `cases.safetensors`.
+    pub(crate) fn parse(cases: &[u8], tensors: &'f [u8]) -> Reference<'f> {
+        let cases: Vec<Value> = serde_json::from_slice(cases).expect("cases.json is a list");
+        let tensors = SafeTensors::deserialize(tensors).expect("cases.safetensors is well formed");
+        Reference { cases: cases.iter().map(Case::parse).collect(), tensors }
     }
 
     pub(crate) fn has(&self, case: &Case, name: &str) -> bool {
-        self.tensors().tensor(&key(case, name)).is_ok()
+        self.tensors.tensor(&key(case, name)).is_ok()
     }
 
     /// A tensor of floats.
@@ -64,20 +62,10 @@ impl Reference {
         self.tensor(case, name, Dtype::I64, i64::from_le_bytes)
     }
 
-    fn tensors(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.bytes).expect("cases.safetensors is well formed")
-    }
-
-    fn tensor<T: wengert::tensor::Element>(
-        &self,
-        case: &Case,
-        name: &str,
-        dtype: Dtype,
-        parse: fn([u8; 8]) -> T,
-    ) -> Tensor<T> {
-        let tensors = self.tensors();
-        let view = tensors.tensor(&key(case, name)).unwrap_or_else(|e| panic!("{}: {e}", key(case, name)));
-        assert_eq!(view.dtype(), dtype, "the type of {}", key(case, name));
+    fn tensor<T: Element>(&self, case: &Case, name: &str, dtype: Dtype, parse: fn([u8; 8]) -> T) -> Tensor<T> {
+        let key = key(case, name);
+        let view = self.tensors.tensor(&key).unwrap_or_else(|e| panic!("{key}: {e}"));
+        assert_eq!(view.dtype(), dtype, "the type of {key}");
         let elements = view.data().chunks_exact(8).map(|bytes| parse(bytes.try_into().expect("eight bytes")));
         Tensor::new(elements.collect(), view.shape().to_vec()).expect("as many elements as the shape holds")
     }

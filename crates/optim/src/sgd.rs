@@ -113,11 +113,16 @@ impl<T: Float> Sgd<T> {
             true => Ok(()),
             false => Err(Error::Option { option, value, expected }),
         };
+        let amount = |value: f64| value.is_finite() && value >= 0.0;
         check("the learning rate", self.lr, self.lr.is_finite(), "a finite number")?;
-        check("momentum", self.momentum, self.momentum >= 0.0, "at least 0")?;
-        check("weight decay", self.weight_decay, self.weight_decay >= 0.0, "at least 0")?;
-        let plain = !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0);
-        check("momentum", self.momentum, plain, "more than 0, and no dampening, for Nesterov's momentum")
+        check("momentum", self.momentum, amount(self.momentum), "a finite number, at least 0")?;
+        check("dampening", self.dampening, self.dampening.is_finite(), "a finite number")?;
+        check("weight decay", self.weight_decay, amount(self.weight_decay), "a finite number, at least 0")?;
+        if self.nesterov {
+            check("momentum", self.momentum, self.momentum > 0.0, "more than 0 for Nesterov's momentum")?;
+            check("dampening", self.dampening, self.dampening == 0.0, "0 for Nesterov's momentum")?;
+        }
+        Ok(())
     }
 }
 

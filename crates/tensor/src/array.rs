@@ -38,6 +38,7 @@ pub trait Array<T: Float>: Clone {
     fn shape(&self) -> Shape;
 
     /// An elementwise rule, applied with broadcasting.
+    #[track_caller]
     fn rule<R: Elementwise<N>, const N: usize>(rule: R, x: [&Self; N]) -> Self {
         unwrap(Self::try_apply(Map(rule), &x))
     }

@@ -11,7 +11,8 @@ impl<T: Float> Tape<T> {
     /// on it. `x` may be leaves, parameters or results of ops.
     ///
     /// # Panics
-    /// If `y` has more than one element, or one of `x` is a constant, which no gradient reaches.
+    /// If `y` has more than one element, or one of `x` is a constant, which no gradient reaches, or they are on another
+    /// tape.
     ///
     /// ```
     /// use tensor::{Tape, Tensor};
@@ -30,12 +31,16 @@ impl<T: Float> Tape<T> {
     /// The gradient of Σ seed·y towards each of `x`, recorded; `seed` has the shape of `y`.
     ///
     /// # Panics
-    /// If `seed` has another shape, or one of `x` is a constant.
+    /// If `seed` has another shape, one of `x` is a constant, or they are on another tape.
     #[track_caller]
     pub fn vjp<'t>(&'t self, y: Var<'t, T>, seed: Var<'t, T>, x: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
         if seed.shape() != y.shape() {
             let expected = format!("an incoming gradient of shape {}", y.shape());
             unwrap(Err(Error::Shape { op: "vjp", expected, got: seed.shape() }))
+        }
+        let foreign = |v: &Var<'t, T>| !std::ptr::eq(v.tape(), self);
+        if foreign(&y) || foreign(&seed) || x.iter().any(foreign) {
+            unwrap(Err(Error::invalid("grad", "variables are on another tape; expected all on this one")))
         }
         if let Some(at) = x.iter().position(|x| !x.tracked()) {
             let message = format!("variable {at} is a constant, which no gradient reaches; make it a `leaf`");

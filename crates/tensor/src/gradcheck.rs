@@ -183,8 +183,7 @@ impl Gradcheck {
             let error = (gradient - numeric).abs() / gradient.abs().max(numeric.abs()).max(1.0);
             report.max_error = report.max_error.max(error);
             report.compared += 1;
-            // Not `error > tolerance`: a NaN must fail.
-            if !(error <= self.tolerance) {
+            if error.is_nan() || error > self.tolerance {
                 return Err(GradcheckError::Numeric { order, input, place, gradient, numeric });
             }
         }
@@ -317,7 +316,8 @@ fn same(
     for (input, (left, right)) in left.iter().zip(right).enumerate() {
         let size = right.to_vec().iter().fold(1.0f64, |size, x| size.max(x.abs()));
         for (left, right) in left.to_vec().into_iter().zip(right.to_vec()) {
-            if !((left - right).abs() <= tolerance * size) {
+            let error = (left - right).abs();
+            if error.is_nan() || error > tolerance * size {
                 return Err(GradcheckError::Law { order, law, input, left, right });
             }
         }

@@ -63,6 +63,7 @@ struct Forward<'a, T, R, const N: usize> {
 impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "N slices are read in step")]
     fn run<M: MulAdd>(self) {
         let n = self.out.len();
         let x = self.x.map(|x| &x[..n]);

@@ -122,7 +122,7 @@ rules! {
         x.lit(0.5) * (x.lit(1.0) + t) + x.lit(0.5) * x * (x.lit(1.0) - t * t) * inner
     }];
     Powi { n: i32 } "powi" [x] -> y => x.powi(n),
-        d [if n == 0 { x.lit(0.0) } else { x.lit(f64::from(n)) * x.powi(n - 1) }];
+        d [if n == 0 { x.lit(0.0) } else { x.lit(f64::from(n)) * x.powi(n.saturating_sub(1)) }];
     Powf { p: f64 } "powf" [x] -> y => x.pow(x.lit(p)),
         d [if p == 0.0 { x.lit(0.0) } else { x.lit(p) * x.pow(x.lit(p - 1.0)) }];
     Clamp { min: f64, max: f64 } "clamp" [x] -> y => {
@@ -192,6 +192,7 @@ macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident $(($($arg:ident: $Arg:ty),*))? => $rule:expr;)*) => {
         methods! {$(
             $(#[$doc])*
+            #[track_caller]
             pub fn $name(&self $($(, $arg: $Arg)*)?) -> Self {
                 Array::rule($rule, [self])
             }

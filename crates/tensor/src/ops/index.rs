@@ -1,5 +1,7 @@
 //! Picking by index, and its adjoint, adding by index.
 
+use smallvec::SmallVec;
+
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
@@ -8,13 +10,19 @@ use crate::shape::Shape;
 use crate::tape::Grads;
 use crate::tensor::Tensor;
 
-/// Checks every index against the axis that it picks from.
-fn check(op: &'static str, index: &Tensor<i64>, axis: usize, len: usize) -> Result<Vec<usize>> {
-    let check = |(position, &index): (usize, &i64)| match usize::try_from(index) {
-        Ok(i) if i < len => Ok(i),
-        _ => Err(Error::Index { op, index, position, axis, len }),
-    };
-    index.to_vec().iter().enumerate().map(check).collect()
+/// The index row-major, once every element is known to lie on the axis that it picks from.
+fn check(op: &'static str, index: &Tensor<i64>, axis: usize, len: usize) -> Result<Tensor<i64>> {
+    let index = index.contiguous();
+    let outside = |&i: &i64| usize::try_from(i).map_or(true, |i| i >= len);
+    match elements(&index).iter().position(outside) {
+        Some(position) => Err(Error::Index { op, index: elements(&index)[position], position, axis, len }),
+        None => Ok(index),
+    }
+}
+
+/// The elements of an index that [`check`] has passed; each is a `usize`.
+fn elements(index: &Tensor<i64>) -> &[i64] {
+    index.as_slice().expect("contiguous")
 }
 
 /// An array around one axis: `[outer, len, inner]`.
@@ -56,14 +64,14 @@ impl<T: Float> Op<T> for IndexSelect {
         let from = Around::of(x[0].shape(), self.axis);
         let index = check("index_select", &self.index, self.axis, from.len)?;
         let mut shape = x[0].shape().clone();
-        shape.0[self.axis] = index.len();
+        shape.0[self.axis] = index.numel();
         let x = x[0].contiguous();
         let x = x.as_slice().expect("contiguous");
         Ok(Tensor::build(shape, |out| {
-            let to = Around { len: index.len(), ..from };
+            let to = Around { len: index.numel(), ..from };
             for o in 0..from.outer {
-                for (k, &i) in index.iter().enumerate() {
-                    out[to.at(o, k)..][..to.inner].copy_from_slice(&x[from.at(o, i)..][..from.inner]);
+                for (k, &i) in elements(&index).iter().enumerate() {
+                    out[to.at(o, k)..][..to.inner].copy_from_slice(&x[from.at(o, i as usize)..][..from.inner]);
                 }
             }
         }))
@@ -89,8 +97,8 @@ impl<T: Float> Op<T> for IndexAdd {
         let index = check("index_add", &self.index, self.axis, self.len)?;
         let mut shape = x[0].shape().clone();
         let from = Around::of(&shape, self.axis);
-        if index.len() != from.len {
-            let expected = format!("axis {} of length {}, as the index", self.axis, index.len());
+        if index.numel() != from.len {
+            let expected = format!("axis {} of length {}, as the index", self.axis, index.numel());
             return Err(Error::Shape { op: "index_add", expected, got: shape });
         }
         shape.0[self.axis] = self.len;
@@ -100,8 +108,8 @@ impl<T: Float> Op<T> for IndexAdd {
             out.fill(T::ZERO);
             let to = Around { len: self.len, ..from };
             for o in 0..from.outer {
-                for (k, &i) in index.iter().enumerate() {
-                    add(&mut out[to.at(o, i)..][..to.inner], &x[from.at(o, k)..][..from.inner]);
+                for (k, &i) in elements(&index).iter().enumerate() {
+                    add(&mut out[to.at(o, i as usize)..][..to.inner], &x[from.at(o, k)..][..from.inner]);
                 }
             }
         }))
@@ -117,11 +125,11 @@ fn add<T: Float>(out: &mut [T], x: &[T]) {
 }
 
 /// Calls `f(element of the index's shape, element of the array's shape)` for every element of the index.
-fn each_gathered(shape: &Shape, index_shape: &Shape, axis: usize, index: &[usize], mut f: impl FnMut(usize, usize)) {
-    let strides = shape.contiguous_strides();
-    let mut at = vec![0; index_shape.rank()];
-    for (k, &i) in index.iter().enumerate() {
-        let position = |a: usize| if a == axis { i } else { at[a] };
+fn each_gathered(shape: &Shape, axis: usize, index: &Tensor<i64>, mut f: impl FnMut(usize, usize)) {
+    let (strides, index_shape) = (shape.contiguous_strides(), index.shape());
+    let mut at = SmallVec::<[usize; 4]>::from_elem(0, index_shape.rank());
+    for (k, &i) in elements(index).iter().enumerate() {
+        let position = |a: usize| if a == axis { i as usize } else { at[a] };
         f(k, (0..at.len()).map(|a| position(a) * strides[a] as usize).sum());
         for a in (0..at.len()).rev() {
             at[a] += 1;
@@ -134,7 +142,7 @@ fn each_gathered(shape: &Shape, index_shape: &Shape, axis: usize, index: &[usize
 }
 
 /// Checks that an index fits inside an array in every axis but the one that it picks from.
-fn check_gather(op: &'static str, shape: &Shape, index: &Tensor<i64>, axis: usize) -> Result<Vec<usize>> {
+fn check_gather(op: &'static str, shape: &Shape, index: &Tensor<i64>, axis: usize) -> Result<Tensor<i64>> {
     let inside = |a: usize| a == axis || index.shape()[a] <= shape[a];
     if index.rank() != shape.rank() || !(0..shape.rank()).all(inside) {
         let expected = format!("an index that fits in shape {shape} but for axis {axis}");
@@ -157,7 +165,7 @@ impl<T: Float> Op<T> for Gather {
         let data = x[0].contiguous();
         let data = data.as_slice().expect("contiguous");
         Ok(Tensor::build(self.index.shape(), |out| {
-            each_gathered(x[0].shape(), self.index.shape(), self.axis, &index, |k, at| out[k] = data[at]);
+            each_gathered(x[0].shape(), self.axis, &index, |k, at| out[k] = data[at]);
         }))
     }
 
@@ -186,7 +194,7 @@ impl<T: Float> Op<T> for ScatterAdd {
         let src = src.as_slice().expect("contiguous");
         let mut out = x[0].copied();
         let data = out.as_mut_slice();
-        each_gathered(x[0].shape(), self.index.shape(), self.axis, &index, |k, at| data[at] += src[k]);
+        each_gathered(x[0].shape(), self.axis, &index, |k, at| data[at] += src[k]);
         Ok(out)
     }
 

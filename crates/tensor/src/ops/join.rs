@@ -91,16 +91,16 @@ methods! {
 
     /// [`stack`](Self::stack), returning the error.
     pub fn try_stack(arrays: &[impl Borrow<Self>], axis: isize) -> Result<Self> {
-        let wide: Result<SmallVec<[Self; 4]>> = arrays.iter().map(|array| array.borrow().try_unsqueeze(axis)).collect();
-        let wide = wide?;
-        if wide.is_empty() {
+        if arrays.is_empty() {
             return Err(Error::invalid("stack", "expected at least one array, got none"));
         }
         let shape = |i: usize| Array::shape(arrays[i].borrow());
         if let Some(other) = (1..arrays.len()).find(|&i| shape(i) != shape(0)) {
             return Err(Error::Shape { op: "stack", expected: format!("shape {}", shape(0)), got: shape(other) });
         }
-        Self::try_concat(&wide, axis)
+        let wide = Layout::contiguous(shape(0)).unsqueeze("stack", axis)?.shape;
+        let arrays: Result<SmallVec<[Self; 4]>> = arrays.iter().map(|x| x.borrow().try_reshape(&wide)).collect();
+        Self::try_concat(&arrays?, axis)
     }
 
     /// Parts of the given sizes along `axis`, in order.

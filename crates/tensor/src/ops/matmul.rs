@@ -41,7 +41,8 @@ impl<T: Float> Op<T> for MatMul {
             return Err(inner_error("matmul", a.shape(), b.shape()));
         }
         let batch = |x: &Tensor<T>| Shape::from(&x.shape()[..x.rank() - 2]);
-        let batches = batch(a).broadcast(&batch(b), "matmul")?;
+        let apart = |_| Error::Broadcast { op: "matmul", lhs: a.shape().clone(), rhs: b.shape().clone() };
+        let batches = batch(a).broadcast(&batch(b), "matmul").map_err(apart)?;
         let wide = |x: &Tensor<T>| {
             let mut shape = batches.clone();
             shape.0.extend_from_slice(&x.shape()[x.rank() - 2..]);
@@ -137,12 +138,11 @@ impl<T: Float> Op<T> for Linear {
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
-        let rows = |a: &A| {
-            let shape = a.shape();
-            let width = shape[shape.rank() - 1];
-            if shape.rank() == 2 { a.clone() } else { a.reshape([shape.numel() / width.max(1), width]) }
-        };
-        let input = needs[0].then(|| g.matmul(x[1]));
+        let shape = x[0].shape();
+        let flat = shape.rank() == 2;
+        let rows = |a: &A| if flat { a.clone() } else { a.reshape(rows_shape(&a.shape())) };
+        let input = needs[0].then(|| rows(&g).matmul(x[1]));
+        let input = input.map(|grad| if flat { grad } else { grad.reshape(shape) });
         let weight = needs[1].then(|| rows(&g).t().matmul(&rows(x[0])));
         let mut grads = Grads::from_iter([input, weight]);
         if x.len() == 3 {
@@ -168,8 +168,13 @@ impl<T: Float> Op<T> for Linear {
 
 /// All axes but the last as one, contiguous in memory where they were not one already.
 fn as_rows<T: Float>(x: &Tensor<T>) -> Tensor<T> {
-    let width = x.shape()[x.rank() - 1];
-    if x.rank() == 2 { x.clone() } else { x.reshape([x.numel() / width.max(1), width]) }
+    if x.rank() == 2 { x.clone() } else { x.reshape(rows_shape(x.shape())) }
+}
+
+/// A shape with all axes but the last as one.
+fn rows_shape(shape: &Shape) -> [usize; 2] {
+    let (&width, outer) = shape.split_last().expect("checked: not a scalar");
+    [outer.iter().product(), width]
 }
 
 fn check_linear(x: &Shape, w: &Shape, b: Option<&Shape>, names: [Option<&'static str>; 2]) -> Result<()> {
@@ -209,11 +214,11 @@ methods! {
         let (a, b) = (Array::shape(self), Array::shape(other));
         match (a.rank(), b.rank()) {
             (0, _) | (_, 0) => Err(inner_error("matmul", &a, &b)),
-            (1, _) if b.rank() == 1 || a[0] == b[b.rank() - 2] => {
+            (1, rank) if a[0] == b[rank.max(2) - 2] => {
                 let y = self.try_unsqueeze(0)?.try_matmul(other)?;
-                y.try_squeeze(if b.rank() == 1 { -1 } else { -2 })
+                y.try_squeeze(if rank == 1 { -1 } else { -2 })
             }
-            (_, 1) => self.try_matmul(other.try_unsqueeze(1)?)?.try_squeeze(-1),
+            (rank, 1) if a[rank - 1] == b[0] => self.try_matmul(other.try_unsqueeze(1)?)?.try_squeeze(-1),
             // One matrix on the right multiplies all rows at once.
             (rank, 2) if rank > 2 && a[rank - 1] == b[0] => {
                 let mut shape = a.clone();

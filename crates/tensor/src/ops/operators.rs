@@ -43,24 +43,28 @@ macro_rules! scalar_operators {
     ([$($bound:tt)*] $Array:ty, $Output:ty, $T:ty) => {
         impl<$($bound)*> ops::Add<$T> for $Array {
             type Output = $Output;
+            #[track_caller]
             fn add(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Shift { by: by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
             }
         }
         impl<$($bound)*> ops::Sub<$T> for $Array {
             type Output = $Output;
+            #[track_caller]
             fn sub(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Shift { by: -by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
             }
         }
         impl<$($bound)*> ops::Mul<$T> for $Array {
             type Output = $Output;
+            #[track_caller]
             fn mul(self, factor: $T) -> $Output {
                 <$Output as Array<_>>::rule(Scale { factor: factor.to_f64() }, [Borrow::<$Output>::borrow(&self)])
             }
         }
         impl<$($bound)*> ops::Div<$T> for $Array {
             type Output = $Output;
+            #[track_caller]
             fn div(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Divide { by: by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
             }
@@ -73,24 +77,28 @@ macro_rules! left_scalar_operators {
     ($($T:ty: [$($bound:tt)*] $Array:ty, $Output:ty;)*) => {$(
         impl<$($bound)*> ops::Add<$Array> for $T {
             type Output = $Output;
+            #[track_caller]
             fn add(self, array: $Array) -> $Output {
                 array + self
             }
         }
         impl<$($bound)*> ops::Sub<$Array> for $T {
             type Output = $Output;
+            #[track_caller]
             fn sub(self, array: $Array) -> $Output {
                 <$Output as Array<_>>::rule(ShiftFrom { from: self.to_f64() }, [Borrow::<$Output>::borrow(&array)])
             }
         }
         impl<$($bound)*> ops::Mul<$Array> for $T {
             type Output = $Output;
+            #[track_caller]
             fn mul(self, array: $Array) -> $Output {
                 array * self
             }
         }
         impl<$($bound)*> ops::Div<$Array> for $T {
             type Output = $Output;
+            #[track_caller]
             fn div(self, array: $Array) -> $Output {
                 <$Output as Array<_>>::rule(DivideInto { over: self.to_f64() }, [Borrow::<$Output>::borrow(&array)])
             }
@@ -114,6 +122,7 @@ macro_rules! negation {
     ($([$($bound:tt)*] $Array:ty, $Output:ty;)*) => {$(
         impl<$($bound)*> ops::Neg for $Array {
             type Output = $Output;
+            #[track_caller]
             fn neg(self) -> $Output {
                 <$Output as Array<_>>::rule(Neg, [Borrow::<$Output>::borrow(&self)])
             }

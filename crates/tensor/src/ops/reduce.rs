@@ -1,6 +1,8 @@
 //! Reductions over any axes, with (`_keepdim`) and without the reduced axes kept as size 1.
 
-use super::elementwise::Select;
+use smallvec::SmallVec;
+
+use super::elementwise::{Map, Select};
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
@@ -133,7 +135,8 @@ impl<T: Float> Op<T> for LogSumExp {
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let rank = x[0].rank() as isize;
         let reduced = (0..rank).filter(|&i| self.axes.has(i as usize));
-        let order: Vec<isize> = (0..rank).filter(|&i| !self.axes.has(i as usize)).chain(reduced).collect();
+        let kept = (0..rank).filter(|&i| !self.axes.has(i as usize));
+        let order: SmallVec<[isize; 8]> = kept.chain(reduced).collect();
         let n = (0..x[0].rank()).filter(|&i| self.axes.has(i)).map(|i| x[0].shape()[i]).product();
         let last = x[0].permute(&order).contiguous();
         let shape = x[0].shape().reduced(&self.axes, self.keepdim);
@@ -229,7 +232,7 @@ fn logsumexp_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> R
 }
 
 fn norm_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    let squares = A::rule(super::elementwise::Square, [x]);
+    let squares = A::try_apply(Map(super::elementwise::Square), &[x])?;
     Ok(A::rule(super::elementwise::NormRoot, [&sum_of(&squares, axes, keepdim)?]))
 }
 
@@ -307,7 +310,8 @@ impl<T: Float> Tensor<T> {
         if n == 0 {
             return Err(Error::Shape { op: "argmax", expected: format!("axis {i} not empty"), got: self.shape().clone() });
         }
-        let order: Vec<isize> = (0..self.rank() as isize).filter(|&a| a as usize != i).chain([i as isize]).collect();
+        let kept = (0..self.rank() as isize).filter(|&a| a as usize != i);
+        let order: SmallVec<[isize; 8]> = kept.chain([i as isize]).collect();
         let rows = self.permute(&order).contiguous();
         let rows = rows.as_slice().expect("contiguous").chunks_exact(n);
         let shape = self.shape().reduced(&AxisSet::one(i), false);

@@ -126,6 +126,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// All elements in one axis; the gradient is reshaped back.
+    #[track_caller]
     pub fn flatten(&self) -> Self {
         self.reshape([self.numel()])
     }

@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 use super::gradients::Gradients;
 use super::node::{Node, Origin};
 use super::var::Var;
-use crate::error::{Error, unwrap};
+use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Where an op's [`backward`](crate::Op::backward) puts the gradients of its inputs.
@@ -28,7 +29,7 @@ impl<T: Float> Adjoints<'_, T> {
     pub fn add(&mut self, i: usize, grad: Tensor<T>) {
         let id = self.inputs[i] as usize;
         let shape = self.nodes[id].value.shape();
-        let grad = if grad.shape() == shape { grad } else { grad.sum_to_shape(shape) };
+        let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
         match &mut self.grads[id] {
             Some(sum) => sum.accumulate(&grad),
             empty => *empty = Some(grad),
@@ -40,6 +41,15 @@ impl<T: Float> Adjoints<'_, T> {
     pub fn take(&mut self, i: usize) -> Option<Tensor<T>> {
         self.grads[self.inputs[i] as usize].take()
     }
+}
+
+/// A gradient of a shape that the input was broadcast to, summed to the input's own.
+fn fit<T: Float>(grad: &Tensor<T>, shape: &Shape) -> Result<Tensor<T>> {
+    if shape.broadcast(grad.shape(), "backward")? != *grad.shape() {
+        let expected = format!("a gradient of the input's shape {shape}");
+        return Err(Error::Shape { op: "backward", expected, got: grad.shape().clone() });
+    }
+    Ok(grad.sum_to_shape(shape))
 }
 
 impl<T: Float> Var<'_, T> {

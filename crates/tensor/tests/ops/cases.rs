@@ -110,6 +110,11 @@ pub(crate) fn positive(shape: impl Into<Shape>) -> Tensor<f64> {
     uniform(shape, 0.4, 2.0)
 }
 
+/// Numbers of either sign, none near 0.
+pub(crate) fn nonzero(shape: impl Into<Shape>) -> Tensor<f64> {
+    any(shape).map_elements(|x| x + 0.5 * x.signum())
+}
+
 /// Numbers of either sign with none near 0 or a half: between kinks.
 pub(crate) fn off_kinks(shape: impl Into<Shape>) -> Tensor<f64> {
     any(shape).map_elements(|x| {

@@ -3,7 +3,7 @@
 use tensor::ops::elementwise::{Equal, Less, LessEqual};
 use tensor::{Elementwise, Scalar, Shape, Tensor, Var};
 
-use crate::cases::{Case, any, case, off_kinks, positive, spread};
+use crate::cases::{Case, any, case, nonzero, off_kinks, positive, spread};
 
 type Unary = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
 type Binary = for<'t> fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>;
@@ -21,7 +21,7 @@ const UNARY: &[(&str, Domain, Unary)] = &[
     ("sqrt", positive, |x| x.sqrt()),
     ("norm_root", positive, |x| x.norm_root()),
     ("rsqrt", positive, |x| x.rsqrt()),
-    ("recip", off_kinks, |x| x.recip()),
+    ("recip", nonzero, |x| x.recip()),
     ("square", any, |x| x.square()),
     ("sin", any, |x| x.sin()),
     ("cos", any, |x| x.cos()),
@@ -53,7 +53,7 @@ const UNARY: &[(&str, Domain, Unary)] = &[
     ("x * 2", any, |x| x * 2.0),
     ("2 * x", any, |x| 2.0 * x),
     ("x / 2", any, |x| x / 2.0),
-    ("2 / x", positive, |x| 2.0 / x),
+    ("2 / x", nonzero, |x| 2.0 / x),
     ("a user's rule, by dual numbers", any, |x| Var::map(Mish, [x])),
 ];
 
@@ -62,7 +62,7 @@ const BINARY: &[(&str, [Domain; 2], Binary)] = &[
     ("add", [any, any], |a, b| a + b),
     ("sub", [any, any], |a, b| a - b),
     ("mul", [any, any], |a, b| a * b),
-    ("div", [any, positive], |a, b| a / b),
+    ("div", [any, nonzero], |a, b| a / b),
     ("pow", [positive, any], |a, b| a.pow(b)),
     ("maximum", [spread, between], |a, b| a.maximum(b)),
     ("minimum", [spread, between], |a, b| a.minimum(b)),

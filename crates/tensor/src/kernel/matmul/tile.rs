@@ -17,6 +17,10 @@ impl<T> View<T> {
     pub(super) fn from(self, i: usize, j: usize) -> View<T> {
         View { at: self.at.wrapping_add(i * self.row + j * self.col), ..self }
     }
+
+    pub(super) fn cast<U>(self) -> View<U> {
+        View { at: self.at.cast(), row: self.row, col: self.col }
+    }
 }
 
 /// What a tile of the product is added to.
@@ -35,6 +39,14 @@ impl<T> Start<T> {
         match self {
             Start::Row(bias) => Start::Row(bias.wrapping_add(column)),
             other => other,
+        }
+    }
+
+    fn cast<U>(self) -> Start<U> {
+        match self {
+            Start::Zero => Start::Zero,
+            Start::Output => Start::Output,
+            Start::Row(bias) => Start::Row(bias.cast()),
         }
     }
 }
@@ -56,6 +68,11 @@ impl<T> Block<T> {
         let at = self.at.wrapping_add(i * self.stride + j);
         Block { at, stride: self.stride, rows, cols, start: self.start.from(j) }
     }
+
+    pub(super) fn cast<U>(self) -> Block<U> {
+        let Block { at, stride, rows, cols, start } = self;
+        Block { at: at.cast(), stride, rows, cols, start: start.cast() }
+    }
 }
 
 /// c = start + a·b over `k`, for a block of at most `V::ROWS` rows and `V::VECTORS` vectors of columns. The rows of b
@@ -68,7 +85,8 @@ impl<T> Block<T> {
 /// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and `k`.
 #[inline(always)]
 pub(super) unsafe fn outer<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=V::VECTORS * V::LANES).contains(&c.cols) && b.col == 1);
+    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=V::VECTORS * V::LANES).contains(&c.cols));
+    debug_assert!(b.col == 1 || k == 0);
     macro_rules! by_size {
         ($($rows:literal)*) => {
             // SAFETY: the caller's promise.

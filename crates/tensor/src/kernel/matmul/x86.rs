@@ -174,7 +174,8 @@ impl<T> Avx2<T> {
 impl<T: Float> Vector<T> for Avx2<T> {
     const LANES: usize = 32 / size_of::<T>();
     const ROWS: usize = 4;
-    const VECTORS: usize = 3;
+    // A third vector would leave no register for the mask of the last one.
+    const VECTORS: usize = 2;
     const DOTS: usize = 3;
 
     #[inline(always)]

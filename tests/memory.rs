@@ -1,0 +1,143 @@
+//! A training step in steady state asks the system for no memory, and a long run holds no more than a short one.
+//!
+//! This binary has an allocator that counts, and one test, so that nothing else runs beside it.
+
+// An allocator cannot be written without `unsafe`.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+use wengert::prelude::*;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+fn count(grown: usize, freed: usize) {
+    ALLOCATIONS.fetch_add(usize::from(grown > 0), Relaxed);
+    LIVE.fetch_add(grown as isize - freed as isize, Relaxed);
+}
+
+// SAFETY: every call goes on to the system's allocator unchanged; counting touches atomics only and cannot allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(0, layout.size());
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[derive(Module)]
+struct Mlp {
+    hidden: Linear,
+    dropout: Dropout,
+    output: Linear,
+}
+
+impl Mlp {
+    fn new(hidden: usize) -> Mlp {
+        let mut rng = rng(0, 0);
+        let [hidden, output] = [[784, hidden], [hidden, 10]].map(|[from, to]| Linear::new(from, to, &mut rng));
+        Mlp { hidden, dropout: Dropout::new(0.1), output }
+    }
+
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.output.forward(self.dropout.forward(self.hidden.forward(x).relu()))
+    }
+}
+
+/// The cost of logits.
+type Cost = for<'t> fn(Var<'t>, &Tensor<i64>) -> Var<'t>;
+
+const COSTS: [(&str, Cost); 3] = [
+    ("cross-entropy", |z, labels| z.cross_entropy(labels)),
+    ("quadratic", |z, labels| z.sigmoid().quadratic_cost(labels.one_hot(10))),
+    ("binary cross-entropy", |z, labels| z.bce_with_logits(labels.one_hot(10))),
+];
+
+struct Training {
+    model: Mlp,
+    sgd: Sgd,
+    tape: Tape,
+    cost: Cost,
+}
+
+impl Training {
+    fn new(hidden: usize, sgd: Sgd, cost: Cost) -> Training {
+        Training { model: Mlp::new(hidden), sgd, tape: Tape::new(), cost }
+    }
+
+    fn step(&mut self, batch: Batch) {
+        let cost = (self.cost)(self.model.forward(self.tape.constant(batch.images)), &batch.labels);
+        self.sgd.step(&mut self.model, &cost.backward()).expect("every parameter is reached");
+        self.tape.reset();
+    }
+}
+
+/// How many allocations the steps 10 to 20 of an epoch make, the batches' assembly included.
+fn allocations_in_steady_state(data: &Dataset, batch: usize, mut training: Training) -> usize {
+    let mut batches = data.batches(batch).shuffle(0, 0);
+    batches.by_ref().take(9).for_each(|batch| training.step(batch));
+    let before = ALLOCATIONS.load(Relaxed);
+    for _ in 10..=20 {
+        training.step(batches.next().expect("enough rows for 20 batches"));
+    }
+    ALLOCATIONS.load(Relaxed) - before
+}
+
+/// The bytes held after each of the epochs.
+fn live_after_epochs(data: &Dataset, epochs: u64, mut training: Training) -> Vec<isize> {
+    let mut live = Vec::with_capacity(epochs as usize);
+    for epoch in 0..epochs {
+        data.batches(10).shuffle(0, epoch).for_each(|batch| training.step(batch));
+        live.push(LIVE.load(Relaxed));
+    }
+    live
+}
+
+#[test]
+fn a_training_step_allocates_nothing_and_keeps_nothing() {
+    let data = wengert::data::digits::generate(1000, 0);
+    for (name, cost) in COSTS {
+        for (batch, hidden) in [(10, 30), (32, 100)] {
+            for momentum in [0.0, 0.9] {
+                let training = Training::new(hidden, Sgd::new(0.01).momentum(momentum), cost);
+                let allocations = allocations_in_steady_state(&data, batch, training);
+                assert_eq!(
+                    allocations, 0,
+                    "{name}, batch {batch}, hidden {hidden}, momentum {momentum}: steps 10 to 20"
+                );
+            }
+        }
+    }
+    for (name, cost) in COSTS {
+        let live = live_after_epochs(&data, 100, Training::new(30, Sgd::new(0.01).momentum(0.9), cost));
+        assert!(
+            live.iter().all(|&bytes| bytes == live[0]),
+            "{name}: live bytes after each 100 of 10,000 steps: {live:?}"
+        );
+    }
+}
