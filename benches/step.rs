@@ -162,7 +162,9 @@ fn wide() {
             products.iter_mut().for_each(|product| product.run(threads));
             let gemm = start.elapsed().as_secs_f64();
             if round > 0 {
-                (ours.push(step), alone.push(gemm), ratios.push(gemm / step));
+                ours.push(step);
+                alone.push(gemm);
+                ratios.push(gemm / step);
             }
         }
     }

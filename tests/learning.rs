@@ -26,7 +26,7 @@ fn accuracy(model: &Mlp, data: &Dataset) -> f64 {
 
 #[test]
 fn a_small_network_learns_digits() {
-    let (train, test) = digits::generate(5000, 0).split(4000);
+    let (train, test) = digits::generate(9000, 0).split(8000);
     let mut model = Mlp::new([784, 64, 10], 0);
     assert!(accuracy(&model, &test) < 0.3, "it knows nothing yet");
     let (mut sgd, mut tape) = (Sgd::new(0.05).momentum(0.9), Tape::new());

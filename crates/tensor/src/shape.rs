@@ -109,6 +109,12 @@ impl<const N: usize> PartialEq<[usize; N]> for Shape {
     }
 }
 
+impl<const N: usize> PartialEq<[usize; N]> for &Shape {
+    fn eq(&self, sizes: &[usize; N]) -> bool {
+        **self == *sizes
+    }
+}
+
 impl<const N: usize> From<[usize; N]> for Shape {
     fn from(sizes: [usize; N]) -> Shape {
         Shape(SmallVec::from_slice(&sizes))

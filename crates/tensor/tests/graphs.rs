@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use rand::RngExt;
-use tensor::{Gradcheck, Rng, Tensor, Var, rng, s};
+use tensor::{Gradcheck, Param, Rng, Tape, Tensor, Var, rng, s};
 
 /// The leaves of every graph.
 const LEAVES: [&[usize]; 5] = [&[3, 4], &[4], &[3, 1], &[], &[2, 3, 1]];
@@ -111,7 +111,7 @@ fn view<'t>(x: Var<'t, f64>, other: Var<'t, f64>, rng: &mut Rng) -> Var<'t, f64>
     match rng.random_range(0..8) {
         0 => x.transpose(0, -1),
         1 => x.flatten(),
-        2 => x.slice(&s![..; 2]),
+        2 => x.slice(s![..; 2]),
         3 => x.narrow(-1, last / 2, last - last / 2),
         4 => Var::concat(&[x, x.square()], 0),
         5 => Var::stack(&[x, x + other.mean(..)], -1).sum(-1),
@@ -147,12 +147,61 @@ proptest! {
 fn graphs_reach_every_kind_of_op() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..200 {
-        let tape = tensor::Tape::new();
+        let tape = Tape::new();
         let x: Vec<_> = leaves(seed).into_iter().map(|x| tape.leaf(x)).collect();
         graph(seed, 30, &x);
         seen.extend(tape.ops());
     }
-    for op in ["matmul", "concat", "slice", "permute", "broadcast_to", "index_select", "softmax", "logsumexp", "pow", "div"] {
+    for op in
+        ["matmul", "concat", "slice", "permute", "broadcast_to", "index_select", "softmax", "logsumexp", "pow", "div"]
+    {
         assert!(seen.contains(op), "no graph of 200 has `{op}`: {seen:?}");
     }
+}
+
+#[test]
+fn a_parameter_that_is_put_on_the_tape_twice_gets_the_sum() {
+    let (w, other) = (Param::new("w", 3.0), Param::new("other", 5.0));
+    let tape = Tape::<f64>::new();
+    let cost = tape.param(&w) * tape.param(&other) + tape.param(&w) * 2.0;
+    let grads = cost.backward();
+    assert_eq!((grads.wrt(&w).item(), grads.wrt(&other).item(), grads.len()), (7.0, 3.0, 2));
+}
+
+#[test]
+fn only_what_a_leaf_reaches_is_recorded() {
+    let tape = Tape::<f64>::new();
+    let (c, x) = (tape.constant(2.0), tape.leaf(3.0));
+    let constant = (c * c).exp();
+    assert!(tape.ops().is_empty());
+    let y = x * constant + (x * x).stop_gradient();
+    assert_eq!(tape.ops(), ["mul", "mul", "add"]);
+    assert_eq!(y.backward().wrt(x).item(), 4f64.exp());
+
+    let inference = Tape::<f64>::inference();
+    let x = inference.leaf(3.0);
+    assert_eq!((x * x).exp().item(), 9f64.exp());
+    assert!(inference.ops().is_empty());
+}
+
+/// The gradient of one node may be handed to several inputs; none of them may change another's.
+#[test]
+fn gradients_that_share_a_buffer_stay_apart() {
+    let tape = Tape::<f64>::new();
+    let [a, b, c] = [1.0, 2.0, 3.0].map(|x| tape.leaf(Tensor::full([3], x)));
+    let sum = a + b;
+    let grads = (sum + sum * c + a.reshape([3]) + b).sum(..).backward();
+    assert_eq!(grads.wrt(a), &Tensor::full([3], 5.0));
+    assert_eq!(grads.wrt(b), &Tensor::full([3], 5.0));
+    assert_eq!(grads.wrt(c), &Tensor::full([3], 3.0));
+}
+
+#[test]
+fn recorded_gradients_towards_results_of_ops() {
+    let tape = Tape::<f64>::new();
+    let x = tape.leaf(2.0);
+    let (y, z) = (x.square(), x.square().square());
+    let cost = y * z;
+    let grads = tape.grad(cost, &[y, z, x, cost]);
+    assert_eq!(grads.iter().map(Var::item).collect::<Vec<_>>(), [16.0, 4.0, 6.0 * 32.0, 1.0]);
 }

@@ -71,15 +71,23 @@ impl Net {
 
     /// The nielsen preset: sigmoid and the quadratic cost.
     fn sigmoid() -> Net {
-        Net::new(&[784, 30, 10], |x| x.sigmoid(), |y, targets| {
-            let y = y.sigmoid();
-            (y - y.tape().constant(targets.one_hot.clone())).square().sum(..) * (0.5 / y.shape()[0] as f32)
-        })
+        Net::new(
+            &[784, 30, 10],
+            |x| x.sigmoid(),
+            |y, targets| {
+                let y = y.sigmoid();
+                (y - y.tape().constant(targets.one_hot.clone())).square().sum(..) * (0.5 / y.shape()[0] as f32)
+            },
+        )
     }
 
     /// Relu and the cross-entropy by labels.
     fn relu() -> Net {
-        Net::new(&[784, 512, 256, 10], |x| x.relu(), |y, targets| -y.log_softmax(-1).gather(1, &targets.labels).mean(..))
+        Net::new(
+            &[784, 512, 256, 10],
+            |x| x.relu(),
+            |y, targets| -y.log_softmax(-1).gather(1, &targets.labels).mean(..),
+        )
     }
 
     /// One step on a batch that is assembled anew, as a loader does; returns the cost.

@@ -60,6 +60,7 @@ pub trait Op<T: Float>: 'static {
     /// [`vjp`](Op::vjp).
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
         let grads = self.vjp(g, x, y, into.needs());
+        assert_eq!(grads.len(), x.len(), "{}: `vjp` must give one gradient, or `None`, for each input", Self::NAME);
         for (i, grad) in grads.into_iter().enumerate() {
             if let (Some(grad), true) = (grad, into.needs()[i]) {
                 into.add(i, grad);

@@ -235,13 +235,13 @@ impl<T: Float> Var<'_, T> {
     /// # Panics
     /// If an index or range is out of range, or more axes are named than there are.
     #[track_caller]
-    pub fn slice(&self, slices: &[Slice]) -> Self {
+    pub fn slice(&self, slices: impl AsRef<[Slice]>) -> Self {
         unwrap(self.try_slice(slices))
     }
 
     /// [`slice`](Var::slice), returning the error.
-    pub fn try_slice(&self, slices: &[Slice]) -> Result<Self> {
-        Array::try_apply(Slices { slices: SmallVec::from_slice(slices) }, &[self])
+    pub fn try_slice(&self, slices: impl AsRef<[Slice]>) -> Result<Self> {
+        Array::try_apply(Slices { slices: SmallVec::from_slice(slices.as_ref()) }, &[self])
     }
 }
 

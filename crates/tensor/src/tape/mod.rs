@@ -52,6 +52,10 @@ pub struct Tape<T: Float = f32> {
     life: Cell<u64>,
 }
 
+/// The stream of a tape's random numbers, which no one else counts up to: a model drawn from stream 0 of the same seed
+/// must not meet its own weights again as dropout masks.
+const STREAM: u64 = u64::MAX;
+
 impl<T: Float> Default for Tape<T> {
     fn default() -> Self {
         Tape::new()
@@ -59,7 +63,7 @@ impl<T: Float> Default for Tape<T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// A tape for training, with random stream 0.
+    /// A tape for training whose random stream starts from seed 0.
     pub fn new() -> Tape<T> {
         Tape::seeded(0)
     }
@@ -77,7 +81,7 @@ impl<T: Float> Tape<T> {
     fn with_mode(mode: Mode, seed: u64) -> Tape<T> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Tape { nodes: RefCell::default(), mode, rng: RefCell::new(rng(seed, 0)), id, life: Cell::new(0) }
+        Tape { nodes: RefCell::default(), mode, rng: RefCell::new(rng(seed, STREAM)), id, life: Cell::new(0) }
     }
 
     /// Training or inference.

@@ -1,4 +1,4 @@
-//! Slicing: `x.slice(&s![.., 0..10; 2, -1])`.
+//! Slicing: `x.slice(s![.., 0..10; 2, -1])`.
 
 use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo};
 
@@ -102,9 +102,12 @@ impl From<RangeInclusive<isize>> for Slice {
 /// every other one of the third, the last of the fourth. Axes that are not named are taken whole.
 #[macro_export]
 macro_rules! s {
-    ($($slice:expr $(; $step:expr)?),* $(,)?) => {
-        [$($crate::Slice::from($slice)$(.step($step))?),*]
-    };
+    ($($slice:expr $(; $step:expr)?),* $(,)?) => {{
+        // `1..-1` is a range here, to the last but one.
+        #[allow(clippy::reversed_empty_ranges)]
+        let slices = [$($crate::Slice::from($slice)$(.step($step))?),*];
+        slices
+    }};
 }
 
 /// The part of a layout that `slices` take.
@@ -138,17 +141,17 @@ impl<T: Element> Tensor<T> {
     /// ```
     /// use tensor::{Tensor, s};
     /// let x = Tensor::from([[0.0f32, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]]);
-    /// assert_eq!(x.slice(&s![1]), Tensor::from([4.0, 5.0, 6.0, 7.0]));
-    /// assert_eq!(x.slice(&s![.., -1]), Tensor::from([3.0, 7.0]));
-    /// assert_eq!(x.slice(&s![.., ..; 2]), Tensor::from([[0.0, 2.0], [4.0, 6.0]]));
+    /// assert_eq!(x.slice(s![1]), Tensor::from([4.0, 5.0, 6.0, 7.0]));
+    /// assert_eq!(x.slice(s![.., -1]), Tensor::from([3.0, 7.0]));
+    /// assert_eq!(x.slice(s![.., ..; 2]), Tensor::from([[0.0, 2.0], [4.0, 6.0]]));
     /// ```
     #[track_caller]
-    pub fn slice(&self, slices: &[Slice]) -> Tensor<T> {
+    pub fn slice(&self, slices: impl AsRef<[Slice]>) -> Tensor<T> {
         unwrap(self.try_slice(slices))
     }
 
     /// [`slice`](Tensor::slice), returning the error.
-    pub fn try_slice(&self, slices: &[Slice]) -> Result<Tensor<T>> {
-        Ok(self.with_layout(slice_layout(&self.layout, slices)?))
+    pub fn try_slice(&self, slices: impl AsRef<[Slice]>) -> Result<Tensor<T>> {
+        Ok(self.with_layout(slice_layout(&self.layout, slices.as_ref())?))
     }
 }

@@ -24,7 +24,7 @@ fn broadcasting() {
     fails!("add: shapes [2, 3] and [4] do not broadcast", [a [2, 3], b [4]] a + b);
     fails!("sub: shapes [2, 3] and [4] do not broadcast", [a [2, 3], b [4]] a - b);
     fails!("mul: shapes [2, 3] and [4] do not broadcast", [a [2, 3], b [4]] a * b);
-    fails!("div: shapes [2, 3] and [3, 1, 3] do not broadcast", [a [2, 3], b [3, 5, 3]] a / b.narrow(1, 0, 1));
+    fails!("div: shapes [2, 3] and [4, 1, 2] do not broadcast", [a [2, 3], b [4, 5, 2]] a / b.narrow(1, 0, 1));
     fails!("pow: shapes [2, 3] and [2] do not broadcast", [a [2, 3], b [2]] a.pow(b));
     fails!("maximum: shapes [2] and [0] do not broadcast", [a [2], b [0]] a.maximum(b));
     fails!("minimum: shapes [2] and [3] do not broadcast", [a [2], b [3]] a.minimum(b));
@@ -96,12 +96,12 @@ fn views() {
     fails!("squeeze: expected axis 0 of size 1, got shape [2, 3]", [a [2, 3]] a.squeeze(0));
     fails!("unsqueeze: axis 3 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.unsqueeze(3));
     fails!("narrow: 3 elements from 1 exceed axis 1 of shape [2, 3]", [a [2, 3]] a.narrow(-1, 1, 3));
-    fails!("slice: index 5 is out of range for axis 1 of shape [2, 3]", [a [2, 3]] a.slice(&s![.., 5]));
-    fails!("slice: index -3 is out of range for axis 0 of shape [2, 3]", [a [2, 3]] a.slice(&s![-3]));
-    fails!("slice: range 1..9 is out of range for axis 0 of shape [2, 3]", [a [2, 3]] a.slice(&s![1..9]));
-    fails!("slice: range 2..1 is out of range for axis 1 of shape [2, 3]", [a [2, 3]] a.slice(&s![.., 2..1]));
-    fails!("slice: step 0 never ends; expected at least 1 for axis 0 of shape [2]", [a [2]] a.slice(&s![..; 0]));
-    fails!("slice: expected at least 3 axes, got shape [2, 3]", [a [2, 3]] a.slice(&s![0, 0, 0]));
+    fails!("slice: index 5 is out of range for axis 1 of shape [2, 3]", [a [2, 3]] a.slice(s![.., 5]));
+    fails!("slice: index -3 is out of range for axis 0 of shape [2, 3]", [a [2, 3]] a.slice(s![-3]));
+    fails!("slice: range 1..9 is out of range for axis 0 of shape [2, 3]", [a [2, 3]] a.slice(s![1..9]));
+    fails!("slice: range 2..1 is out of range for axis 1 of shape [2, 3]", [a [2, 3]] a.slice(s![.., 2..1]));
+    fails!("slice: step 0 never ends; expected at least 1 for axis 0 of shape [2]", [a [2]] a.slice(s![..; 0]));
+    fails!("slice: expected at least 3 axes, got shape [2, 3]", [a [2, 3]] a.slice(s![0, 0, 0]));
     fails!("item: expected a single element, got shape [2, 3]", [a [2, 3]] a.item());
 }
 

@@ -91,7 +91,8 @@ fn a_parameter_that_backward_has_let_go_of() {
     panics(&format!("reshape: {weight}"), || drop(w.flatten().value()));
     panics(&format!("sum: {weight}"), || drop(w.sum(0).value()));
     panics(&format!("softmax: {weight}"), || drop(w.softmax(0).value()));
-    let message = "backward: an earlier `backward` let go of the parameters; use `backward_retain` for all but the last";
+    let message =
+        "backward: an earlier `backward` let go of the parameters; use `backward_retain` for all but the last";
     panics(message, || drop(cost.backward()));
     // Shapes, and values that are not the parameter's, stay.
     assert_eq!((w.shape().to_vec(), cost.item()), (vec![2, 3], 12.0));

@@ -70,8 +70,7 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    pub(crate) const ALL: [Layout; 4] =
-        [Layout::Contiguous, Layout::Transposed, Layout::Stepped, Layout::Broadcast];
+    pub(crate) const ALL: [Layout; 4] = [Layout::Contiguous, Layout::Transposed, Layout::Stepped, Layout::Broadcast];
     const DISTINCT: [Layout; 3] = [Layout::Contiguous, Layout::Transposed, Layout::Stepped];
 
     /// `x` in this layout; the same values, but for [`Layout::Broadcast`], which repeats the first.
@@ -86,7 +85,7 @@ impl Layout {
                 let larger: Vec<usize> = x.shape().iter().map(|size| 2 * size + 1).collect();
                 let odd = |i: &[usize]| i.iter().map(|i| (i % 2 == 1).then_some(i / 2)).collect::<Option<Vec<_>>>();
                 let larger = Tensor::from_fn(larger, |i| odd(i).and_then(|i| x.get(&i)).unwrap_or(f64::NAN));
-                larger.slice(&vec![Slice::from(1..).step(2); x.rank()])
+                larger.slice(vec![Slice::from(1..).step(2); x.rank()])
             }
             Layout::Broadcast if x.rank() > 0 && x.shape()[0] > 0 => x.narrow(0, 0, 1).broadcast_to(x.shape()),
             Layout::Broadcast => x.clone(),

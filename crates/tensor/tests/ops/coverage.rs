@@ -44,7 +44,9 @@ fn every_op_has_a_check() {
 #[test]
 fn the_sources_are_read() {
     let defined = defined();
-    for name in ["tanh", "leaky_relu", "select", "chain", "matmul", "linear", "max", "min", "sum_to", "index_add", "embed"] {
+    for name in
+        ["tanh", "leaky_relu", "select", "chain", "matmul", "linear", "max", "min", "sum_to", "index_add", "embed"]
+    {
         assert!(defined.contains(name), "`{name}` is not among {defined:?}");
     }
     assert_eq!(names_in("    Fresh { by: f64 } \"fresh\" [x] -> y => x, d [y];"), ["fresh"]);

@@ -31,10 +31,7 @@ fn broadcastable() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
     })
 }
 
-fn check(
-    f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
-    inputs: &[Tensor<f64>],
-) -> Result<(), TestCaseError> {
+fn check(f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>, inputs: &[Tensor<f64>]) -> Result<(), TestCaseError> {
     match Gradcheck::first_order().check(f, inputs) {
         Ok(_) => Ok(()),
         Err(error) => Err(TestCaseError::fail(error.to_string())),

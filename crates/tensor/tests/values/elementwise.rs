@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use super::naive::{Naive, same};
+use super::naive::{Naive, erf, same};
 use super::{layouts, random};
 
 type Unary<T> = (&'static str, [f64; 2], fn(&Tensor<T>) -> Tensor<T>, fn(f64) -> f64);
@@ -10,17 +10,6 @@ type Binary<T> = (&'static str, fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>, fn(f64,
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
-}
-
-/// The error function by its power series, which converges everywhere, and well in [−3, 3].
-fn erf(x: f64) -> f64 {
-    let mut term = x;
-    let mut sum = x;
-    for n in 1..100 {
-        term *= -x * x / f64::from(n);
-        sum += term / f64::from(2 * n + 1);
-    }
-    sum * std::f64::consts::FRAC_2_SQRT_PI
 }
 
 fn gelu_tanh(x: f64) -> f64 {
@@ -54,9 +43,12 @@ fn unary<T: Float>() -> Vec<Unary<T>> {
         ("relu", ANY, |x| x.relu(), |x| x.max(0.0)),
         ("leaky_relu", ANY, |x| x.leaky_relu(0.1), |x| if x > 0.0 { x } else { 0.1 * x }),
         ("elu", ANY, |x| x.elu(1.3), |x| if x > 0.0 { x } else { 1.3 * x.exp_m1() }),
-        ("selu", ANY, |x| x.selu(), |x| {
-            1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() }
-        }),
+        (
+            "selu",
+            ANY,
+            |x| x.selu(),
+            |x| 1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() },
+        ),
         ("silu", ANY, |x| x.silu(), |x| x * sigmoid(x)),
         ("gelu", ANY, |x| x.gelu(), |x| 0.5 * x * (1.0 + erf(x / 2f64.sqrt()))),
         ("gelu_tanh", ANY, |x| x.gelu_tanh(), gelu_tanh),

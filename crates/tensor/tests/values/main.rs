@@ -7,23 +7,19 @@ mod structure;
 mod threads;
 
 use naive::{Naive, indices, same};
-use tensor::{Float, Slice, Tensor, rng};
+use tensor::{Float, Tensor, rng, s};
 
 /// The same elements row-major, column-major, and as every other element of a larger array.
 fn layouts<T: Float>(x: &Tensor<T>) -> [Tensor<T>; 3] {
     let reversed: Vec<isize> = (0..x.rank() as isize).rev().collect();
-    let mut wide = vec![Slice::from(..); x.rank()];
-    let stepped = match x.rank() {
-        0 => x.clone(),
-        _ => {
-            wide[0] = Slice::from(1..).step(2);
-            let gap = Tensor::full(x.unsqueeze(1).shape(), T::NAN);
-            let mut sizes = x.shape().to_vec();
-            sizes[0] *= 2;
-            Tensor::concat(&[gap, x.unsqueeze(1)], 1).reshape(sizes).slice(&wide)
-        }
-    };
-    [x.contiguous(), x.permute(&reversed).contiguous().permute(&reversed), stepped]
+    [x.contiguous(), x.permute(&reversed).contiguous().permute(&reversed), stepped(x)]
+}
+
+/// Every other row of an array whose remaining rows are NaN.
+fn stepped<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    let Some((&rows, rest)) = x.shape().split_first().filter(|(rows, _)| **rows > 0) else { return x.clone() };
+    let (x, shape) = (x.unsqueeze(1), [&[2 * rows], rest].concat());
+    Tensor::concat(&[Tensor::full(x.shape(), T::NAN), x], 1).reshape(shape).slice(s![1..; 2])
 }
 
 fn random<T: Float>(shape: &[usize], low: f64, high: f64) -> Tensor<T> {
@@ -64,13 +60,13 @@ fn matmul_at<T: Float>() {
 
 fn product(a: &Naive, b: &Naive) -> Naive {
     let batch = |x: &Naive| x.shape[..x.shape.len() - 2].to_vec();
-    let wide = tensor::Shape::from(batch(a)).broadcast(&tensor::Shape::from(batch(b)), "test").expect("shapes broadcast");
+    let wide =
+        tensor::Shape::from(batch(a)).broadcast(&tensor::Shape::from(batch(b)), "test").expect("shapes broadcast");
     let (k, m, n) = (a.shape[a.shape.len() - 1], a.shape[a.shape.len() - 2], b.shape[b.shape.len() - 1]);
     Naive::from_fn(&[&wide[..], &[m, n]].concat(), |at| {
         let (outer, inner) = at.split_at(at.len() - 2);
-        let term = |l: usize| {
-            a.stretched(&[outer, &[inner[0], l]].concat()) * b.stretched(&[outer, &[l, inner[1]]].concat())
-        };
+        let term =
+            |l: usize| a.stretched(&[outer, &[inner[0], l]].concat()) * b.stretched(&[outer, &[l, inner[1]]].concat());
         (0..k).map(term).sum()
     })
 }
@@ -134,10 +130,14 @@ fn reductions_at<T: Float>() {
         ("prod", |x, axes| x.prod(axes), |x| x.iter().product()),
         ("norm", |x, axes| x.norm(axes), |x| x.iter().map(|x| x * x).sum::<f64>().sqrt()),
         ("logsumexp", |x, axes| x.logsumexp(axes), |x| x.iter().map(|x| x.exp()).sum::<f64>().ln()),
-        ("var", |x, axes| x.var(axes, 0.5), |x| {
-            let mean = x.iter().sum::<f64>() / x.len() as f64;
-            x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (x.len() as f64 - 0.5)
-        }),
+        (
+            "var",
+            |x, axes| x.var(axes, 0.5),
+            |x| {
+                let mean = x.iter().sum::<f64>() / x.len() as f64;
+                x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (x.len() as f64 - 0.5)
+            },
+        ),
     ];
     let shapes: [&[usize]; 7] = [&[], &[5], &[3, 4], &[2, 3, 4], &[70, 3], &[3, 130], &[2, 1, 3, 2]];
     for (name, f, naive) in table {
@@ -179,7 +179,8 @@ fn argmax() {
         let best = x.argmax(axis);
         for at in indices(best.shape()) {
             let i = best.get(&at).expect("in range") as usize;
-            let value = |i: usize| x.get(&[&at[..axis as usize], &[i], &at[axis as usize..]].concat()).expect("in range");
+            let value =
+                |i: usize| x.get(&[&at[..axis as usize], &[i], &at[axis as usize..]].concat()).expect("in range");
             assert!((0..x.shape()[axis as usize]).all(|j| value(j) < value(i) || j == i));
         }
     }

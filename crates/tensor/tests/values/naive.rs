@@ -58,6 +58,19 @@ pub(crate) fn same<T: Float>(what: &str, got: &Tensor<T>, expected: &Naive, ulps
     for (i, (got, &expected)) in got.to_vec().into_iter().zip(&expected.data).enumerate() {
         let got = got.to_f64();
         let close = (got - expected).abs() <= tolerance * expected.abs().max(1.0);
-        assert!(close || got == expected || (got.is_nan() && expected.is_nan()), "{what}: element {i}: {got}, expected {expected}");
+        assert!(
+            close || got == expected || (got.is_nan() && expected.is_nan()),
+            "{what}: element {i}: {got}, expected {expected}"
+        );
     }
+}
+
+/// The error function by a series of positive terms: 2/√π·e^(−x²)·Σ 2ⁿ·x²ⁿ⁺¹ / (1·3·5···(2n + 1)).
+pub(crate) fn erf(x: f64) -> f64 {
+    let terms = (1..100).scan(x, |term, n| {
+        let now = *term;
+        *term *= 2.0 * x * x / f64::from(2 * n + 1);
+        Some(now)
+    });
+    terms.sum::<f64>() * (-x * x).exp() * std::f64::consts::FRAC_2_SQRT_PI
 }

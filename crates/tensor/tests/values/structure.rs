@@ -27,8 +27,8 @@ fn views() {
     check(&[2, 3, 4], |x| x.reshape([2, 12]), &[2, 12], |a| x(a[0], a[1] / 4, a[1] % 4));
     check(&[2, 3, 4], |x| x.flatten(), &[24], |a| x(a[0] / 12, a[0] / 4 % 3, a[0] % 4));
     check(&[2, 3, 4], |x| x.narrow(1, 1, 2), &[2, 2, 4], |a| x(a[0], a[1] + 1, a[2]));
-    check(&[2, 3, 4], |x| x.slice(&s![1, ..; 2, -1]), &[2], |a| x(1, 2 * a[0], 3));
-    check(&[2, 3, 5], |x| x.slice(&s![.., -2.., 1..=3; 2]), &[2, 2, 2], |a| x(a[0], a[1] + 1, 1 + 2 * a[2]));
+    check(&[2, 3, 4], |x| x.slice(s![1, ..; 2, -1]), &[2], |a| x(1, 2 * a[0], 3));
+    check(&[2, 3, 5], |x| x.slice(s![.., -2.., 1..=3; 2]), &[2, 2, 2], |a| x(a[0], a[1] + 1, 1 + 2 * a[2]));
     check(&[2, 1, 4], |x| x.squeeze(1), &[2, 4], |a| x(a[0], 0, a[1]));
     check(&[2, 3], |x| x.unsqueeze(-1), &[2, 3, 1], |a| (10 * a[0] + a[1]) as f64);
     check(&[2, 1], |x| x.broadcast_to([3, 2, 4]), &[3, 2, 4], |a| (10 * a[1]) as f64);
@@ -38,14 +38,29 @@ fn views() {
 #[test]
 fn joins() {
     let x = |i: usize, j: usize| (10 * i + j) as f64;
-    check(&[2, 3], |x| Tensor::concat(&[x, &(x + 0.5)], 0), &[4, 3], |a| {
-        if a[0] < 2 { x(a[0], a[1]) } else { x(a[0] - 2, a[1]) + 0.5 }
-    });
-    check(&[2, 3], |x| Tensor::concat(&[x, &x.narrow(1, 0, 1), &x.narrow(1, 0, 0)], -1), &[2, 4], |a| {
-        if a[1] < 3 { x(a[0], a[1]) } else { x(a[0], 0) }
-    });
+    check(
+        &[2, 3],
+        |x| Tensor::concat(&[x, &(x + 0.5)], 0),
+        &[4, 3],
+        |a| {
+            if a[0] < 2 { x(a[0], a[1]) } else { x(a[0] - 2, a[1]) + 0.5 }
+        },
+    );
+    check(
+        &[2, 3],
+        |x| Tensor::concat(&[x, &x.narrow(1, 0, 1), &x.narrow(1, 0, 0)], -1),
+        &[2, 4],
+        |a| {
+            if a[1] < 3 { x(a[0], a[1]) } else { x(a[0], 0) }
+        },
+    );
     check(&[2, 3], |x| Tensor::stack(&[x, &-x], 1), &[2, 2, 3], |a| x(a[0], a[2]) * if a[1] == 0 { 1.0 } else { -1.0 });
-    check(&[2, 3], |x| Tensor::stack(&[x, &-x], -1), &[2, 3, 2], |a| x(a[0], a[1]) * if a[2] == 0 { 1.0 } else { -1.0 });
+    check(
+        &[2, 3],
+        |x| Tensor::stack(&[x, &-x], -1),
+        &[2, 3, 2],
+        |a| x(a[0], a[1]) * if a[2] == 0 { 1.0 } else { -1.0 },
+    );
     check(&[2, 5], |x| x.split(&[1, 0, 4], 1)[2].clone(), &[2, 4], |a| x(a[0], a[1] + 1));
     assert_eq!(digits(&[2, 5]).split(&[1, 0, 4], 1)[1].shape().to_vec(), [2, 0]);
 }
@@ -67,13 +82,23 @@ fn indices() {
     check(&[3, 4], |x| x.gather(1, &index.t()), &[2, 2], |a| x(0, a[0], at[a[1]][a[0]]));
 
     let src = Tensor::from([[0.25, 0.5], [0.125, 0.0625]]);
-    check(&[3, 2], |x| x.scatter_add(0, &index, &src.t().contiguous().t()), &[3, 2], |a| {
-        let added = [[0.0, 0.5], [0.125, 0.0625], [0.25, 0.0]];
-        x(0, a[0], a[1]) + added[a[0]][a[1]]
-    });
+    check(
+        &[3, 2],
+        |x| x.scatter_add(0, &index, src.t().contiguous().t()),
+        &[3, 2],
+        |a| {
+            let added = [[0.0, 0.5], [0.125, 0.0625], [0.25, 0.0]];
+            x(0, a[0], a[1]) + added[a[0]][a[1]]
+        },
+    );
     // Two indices that are equal both count.
-    check(&[2, 3], |x| x.scatter_add(1, &index, &src), &[2, 3], |a| {
-        let added = [[0.5, 0.0, 0.25], [0.0, 0.1875, 0.0]];
-        x(0, a[0], a[1]) + added[a[0]][a[1]]
-    });
+    check(
+        &[2, 3],
+        |x| x.scatter_add(1, &index, &src),
+        &[2, 3],
+        |a| {
+            let added = [[0.5, 0.0, 0.25], [0.0, 0.1875, 0.0]];
+            x(0, a[0], a[1]) + added[a[0]][a[1]]
+        },
+    );
 }

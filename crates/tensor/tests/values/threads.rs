@@ -2,6 +2,8 @@
 
 use tensor::{Float, Tape, Tensor, rng};
 
+use super::naive::erf;
+
 /// The bits of a function's results at 1, 2 and 4 threads, which must be the same.
 fn same_bits(name: &str, f: impl Fn() -> Vec<Tensor<f32>> + Send + Sync) -> Vec<Tensor<f32>> {
     let at = |threads: usize| {
@@ -39,21 +41,11 @@ fn elementwise_rules_and_their_gradients() {
             let near = |j: usize| (f64::from(x[[i, j]]), f64::from(row[[j]]));
             let expected = |(x, w): (f64, f64)| {
                 let u = x * w;
-                0.5 * u * (1.0 + libm_erf(u / 2f64.sqrt())) + x.tanh() / (w * w + 1.0)
+                0.5 * u * (1.0 + erf(u / 2f64.sqrt())) + x.tanh() / (w * w + 1.0)
             };
             assert!((f64::from(y[0][[i, 1030]]) - expected(near(1030))).abs() < 1e-6);
         }
     }
-}
-
-/// The error function by its power series.
-fn libm_erf(x: f64) -> f64 {
-    let terms = (0..60).scan(x, |term, n| {
-        let now = *term / f64::from(2 * n + 1);
-        *term *= -x * x / f64::from(n + 1);
-        Some(now)
-    });
-    terms.sum::<f64>() * std::f64::consts::FRAC_2_SQRT_PI
 }
 
 #[test]
@@ -62,7 +54,16 @@ fn reductions() {
         let x = random(shape);
         let y = same_bits("reductions", || {
             let last = shape.len() as isize - 1;
-            vec![x.sum(..), x.sum(0), x.sum(last), x.max(0), x.min(..), x.logsumexp(last), x.norm(0), x.t_or_self().sum(0)]
+            vec![
+                x.sum(..),
+                x.sum(0),
+                x.sum(last),
+                x.max(0),
+                x.min(..),
+                x.logsumexp(last),
+                x.norm(0),
+                x.t_or_self().sum(0),
+            ]
         });
         let naive: f64 = x.to_vec().iter().map(|&x| f64::from(x)).sum();
         assert!((y[0].item().to_f64() - naive).abs() < 0.02, "{} and {naive}", y[0]);
