@@ -38,8 +38,25 @@ impl Network {
     /// The gradient of one example's cost.
     fn backprop(&self, x: &[f64], y: &[f64], cost: Cost) -> Nabla {
         let (zs, activations) = self.feedforward(x);
+        let delta = output_error(&zs, &activations, y, cost);
+        self.backward(&zs, &activations, delta)
+    }
+
+    /// What [`backprop`](Network::backprop) gives with the absolute value of each term in each sum: the size that
+    /// rounding is relative to, since terms may cancel.
+    fn sizes(&self, x: &[f64], y: &[f64], cost: Cost) -> Nabla {
+        let (zs, mut activations) = self.feedforward(x);
+        activations[0] = x.iter().map(|x| x.abs()).collect();
+        let minus: Vector = y.iter().map(|y| -y.abs()).collect();
+        let delta = output_error(&zs, &activations, &minus, cost);
+        let absolute = |w: &Matrix| w.iter().map(|row| row.iter().map(|w| w.abs()).collect()).collect();
+        let network = Network { biases: self.biases.clone(), weights: self.weights.iter().map(absolute).collect() };
+        network.backward(&zs, &activations, delta)
+    }
+
+    /// From δᴸ down to the first layer.
+    fn backward(&self, zs: &[Vector], activations: &[Vector], mut delta: Vector) -> Nabla {
         let last = zs.len() - 1;
-        let mut delta = output_error(&zs[last], &activations[last + 1], y, cost);
         let mut nabla = Nabla { b: vec![Vector::new(); last + 1], w: vec![Matrix::new(); last + 1] };
         for l in (0..=last).rev() {
             // BP4: ∂C/∂wˡⱼₖ = aˡ⁻¹ₖ δˡⱼ.
@@ -72,21 +89,27 @@ impl Network {
         z.iter().enumerate().map(|(k, &z)| back(k) * sigmoid_prime(z)).collect()
     }
 
-    /// Σ∇ over a mini-batch.
-    fn accumulate(&self, batch: &[(Vector, Vector)], cost: Cost) -> Nabla {
-        let examples = batch.iter().map(|(x, y)| self.backprop(x, y, cost));
-        let add = |sum: &mut [f64], part: &[f64]| sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        let sum = examples.reduce(|mut sum, example| {
-            sum.b.iter_mut().zip(&example.b).for_each(|(sum, part)| add(sum, part));
-            sum.w.iter_mut().flatten().zip(example.w.iter().flatten()).for_each(|(sum, part)| add(sum, part));
-            sum
-        });
-        sum.expect("at least one example")
+    /// Σ∇ over a mini-batch, and its size.
+    fn accumulate(&self, batch: &[(Vector, Vector)], cost: Cost) -> [Nabla; 2] {
+        let gradients = batch.iter().map(|(x, y)| self.backprop(x, y, cost));
+        let sizes = batch.iter().map(|(x, y)| self.sizes(x, y, cost));
+        [sum(gradients), sum(sizes)]
     }
 }
 
+fn sum(examples: impl Iterator<Item = Nabla>) -> Nabla {
+    let add = |sum: &mut [f64], part: &[f64]| sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    let total = examples.reduce(|mut sum, example| {
+        sum.b.iter_mut().zip(&example.b).for_each(|(sum, part)| add(sum, part));
+        sum.w.iter_mut().flatten().zip(example.w.iter().flatten()).for_each(|(sum, part)| add(sum, part));
+        sum
+    });
+    total.expect("at least one example")
+}
+
 /// BP1: δᴸ = ∇ₐC ⊙ σ′(zᴸ), where the quadratic cost has ∇ₐC = a − y; for the cross-entropy σ′ cancels.
-fn output_error(z: &[f64], a: &[f64], y: &[f64], cost: Cost) -> Vector {
+fn output_error(zs: &[Vector], activations: &[Vector], y: &[f64], cost: Cost) -> Vector {
+    let (z, a) = (&zs[zs.len() - 1], &activations[zs.len()]);
     let error = z.iter().zip(a.iter().zip(y));
     match cost {
         Cost::Quadratic => error.map(|(&z, (a, y))| (a - y) * sigmoid_prime(z)).collect(),
@@ -153,12 +176,11 @@ fn mini_batch(sizes: &[usize], m: usize, seed: u64) -> Vec<(Vector, Vector)> {
     (0..m).map(&mut example).collect()
 }
 
-/// |got − expected| ≤ tolerance · the largest |expected|, element by element.
+/// |got − expected| ≤ tolerance · size, element by element.
 #[track_caller]
-fn assert_close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
+fn assert_close(what: &str, got: &[f64], expected: &[f64], sizes: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{what}");
-    let size = expected.iter().fold(0.0f64, |size, x| size.max(x.abs()));
-    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+    for (i, ((got, expected), size)) in got.iter().zip(expected).zip(sizes).enumerate() {
         assert!((got - expected).abs() <= tolerance * size, "{what}, element {i}: {got:e} is not {expected:e}");
     }
 }
@@ -168,13 +190,14 @@ fn check_gradients(sizes: &[usize], m: usize, seed: u64, cost: Cost) {
     let (model, batch) = (Mlp::new(sizes, seed), mini_batch(sizes, m, seed));
     let tape = Tape::new();
     let grads = model.gradients(&tape, &batch, cost);
-    let nabla = model.by_hand().accumulate(&batch, cost);
+    let [nabla, sizes_of] = model.by_hand().accumulate(&batch, cost);
     let mean = |sum: &[f64]| sum.iter().map(|x| x / m as f64).collect::<Vector>();
     for (l, layer) in model.layers.iter().enumerate() {
         let what = format!("{cost:?}, layer {l} of {sizes:?}, batch {m}, seed {seed}");
         let (b, w) = (grads.wrt(bias(layer)), grads.wrt(&layer.weight));
-        assert_close(&format!("∇b, {what}"), &b.to_vec(), &mean(&nabla.b[l]), 1e-12);
-        assert_close(&format!("∇w, {what}"), &w.to_vec(), &mean(&nabla.w[l].concat()), 1e-12);
+        assert_close(&format!("∇b, {what}"), &b.to_vec(), &mean(&nabla.b[l]), &mean(&sizes_of.b[l]), 1e-12);
+        let (expected, size) = (mean(&nabla.w[l].concat()), mean(&sizes_of.w[l].concat()));
+        assert_close(&format!("∇w, {what}"), &w.to_vec(), &expected, &size, 1e-12);
     }
 }
 
@@ -183,7 +206,7 @@ fn check_update(sizes: &[usize], m: usize, seed: u64, cost: Cost, lambda: f64) {
     let (eta, n) = (3.0, 50.0);
     let (mut model, batch) = (Mlp::new(sizes, seed), mini_batch(sizes, m, seed));
     let before = model.by_hand();
-    let nabla = before.accumulate(&batch, cost);
+    let [nabla, sizes_of] = before.accumulate(&batch, cost);
     let mut tape = Tape::new();
     let grads = model.gradients(&tape, &batch, cost);
     assert!(model.by_hand().weights == before.weights, "the backward pass alone changes nothing");
@@ -196,10 +219,14 @@ fn check_update(sizes: &[usize], m: usize, seed: u64, cost: Cost, lambda: f64) {
         let moved = |decay: f64, old: &[f64], nabla: &[f64]| -> Vector {
             old.iter().zip(nabla).map(|(old, nabla)| decay * old - eta / m as f64 * nabla).collect()
         };
-        let b = moved(1.0, &before.biases[l], &nabla.b[l]);
-        let w = moved(1.0 - eta * lambda / n, &before.weights[l].concat(), &nabla.w[l].concat());
-        assert_close(&format!("b, {what}"), &bias(layer).value().to_vec(), &b, 1e-14);
-        assert_close(&format!("w, {what}"), &layer.weight.value().to_vec(), &w, 1e-14);
+        let size = |old: &[f64], sizes: &[f64]| -> Vector {
+            old.iter().zip(sizes).map(|(old, size)| old.abs() + eta / m as f64 * size).collect()
+        };
+        let (b, w) = (&before.biases[l], before.weights[l].concat());
+        let (got_b, got_w) = (bias(layer).value().to_vec(), layer.weight.value().to_vec());
+        let moved_w = moved(1.0 - eta * lambda / n, &w, &nabla.w[l].concat());
+        assert_close(&format!("b, {what}"), &got_b, &moved(1.0, b, &nabla.b[l]), &size(b, &sizes_of.b[l]), 1e-14);
+        assert_close(&format!("w, {what}"), &got_w, &moved_w, &size(&w, &sizes_of.w[l].concat()), 1e-14);
     }
 }
 

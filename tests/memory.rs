@@ -121,6 +121,7 @@ fn live_after_epochs(data: &Dataset, epochs: u64, mut training: Training) -> Vec
 #[test]
 fn a_training_step_allocates_nothing_and_keeps_nothing() {
     let data = wengert::data::digits::generate(1000, 0);
+    assert!(ALLOCATIONS.load(Relaxed) > 0 && LIVE.load(Relaxed) > 784_000, "the allocator counts");
     for (name, cost) in COSTS {
         for (batch, hidden) in [(10, 30), (32, 100)] {
             for momentum in [0.0, 0.9] {

@@ -75,8 +75,7 @@ impl Tally {
         let errors = got.to_vec().into_iter().zip(expected.to_vec()).map(|(got, expected)| difference(got, expected));
         for (position, error) in errors.enumerate() {
             self.largest = self.largest.max(error);
-            // Not `error > TOLERANCE`: a NaN must fail.
-            if !(error <= TOLERANCE) {
+            if error > TOLERANCE || error.is_nan() {
                 let (got, expected) = (got.to_vec()[position], expected.to_vec()[position]);
                 let place = format!("`{name}` at position {position}");
                 return self.wrong.push(format!("{}: {place} is {got:e}, expected {expected:e}", case.id));

@@ -8,8 +8,11 @@ const REDUCTIONS: [Reduction; 4] = [Reduction::None, Reduction::Sum, Reduction::
 
 type Pair = for<'t> fn(Var<'t, f64>, Var<'t, f64>, Reduction) -> Result<Var<'t, f64>>;
 
+/// A cost of one number.
+type One = fn(f64, f64) -> f64;
+
 /// The elementwise costs, and each for one number.
-const PAIRS: [(&str, Pair, fn(f64, f64) -> f64); 3] = [
+const PAIRS: [(&str, Pair, One); 3] = [
     ("quadratic", cost::quadratic, |a, y| 0.5 * (a - y) * (a - y)),
     ("mse", cost::mse, |a, y| (a - y) * (a - y)),
     ("bce_with_logits", cost::bce_with_logits, |z, y| {

@@ -144,9 +144,9 @@ total                  7,002";
 #[test]
 fn a_summary_of_one_parameter_or_none() {
     let table = "\
-parameter  shape    count
-theta      [3]          3
-total                   3";
+parameter  shape  count
+theta      [3]        3
+total                 3";
     assert_eq!(summary(&Param::<f32>::new("theta", [0.0; 3])).to_string(), table);
     let table = "\
 parameter  shape  count

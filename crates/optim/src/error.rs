@@ -7,7 +7,10 @@ use tensor::Shape;
 #[non_exhaustive]
 pub enum Error {
     /// The cost does not depend on these parameters.
-    #[error("step: the cost never reached {}; leave them out of the model, or allow it with `allow_unreached`", .0.join(", "))]
+    #[error(
+        "step: the cost never reached `{}`; leave them out of the model, or allow it with `allow_unreached`",
+        .0.join("`, `")
+    )]
     Unreached(Vec<String>),
     /// A gradient of another shape than its parameter.
     #[error("step: the gradient of `{name}` has shape {got}, expected {expected}")]

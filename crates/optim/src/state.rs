@@ -60,7 +60,7 @@ pub(crate) fn check<T: Float>(
 /// What errors call a parameter: its path, or its own name where it is the whole model.
 fn name<T: Float>(path: Path<'_>, param: &Param<T>) -> String {
     match path {
-        Path::Root => format!("`{}`", param.name()),
-        path => format!("`{path}`"),
+        Path::Root => param.name().to_string(),
+        path => path.to_string(),
     }
 }

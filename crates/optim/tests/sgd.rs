@@ -162,7 +162,7 @@ fn an_unreached_parameter_is_an_error_that_names_it_and_nothing_changes() {
     let grads = gradients(&[(&layers[0].weight, &[1.0]), (&layers[1].bias, &[1.0])]);
     let mut sgd = Sgd::new(0.1).momentum(0.9);
     let error = sgd.step(&mut layers, &grads).unwrap_err();
-    assert_eq!(error, Error::Unreached(vec!["`0.bias`".into(), "`1.weight`".into()]));
+    assert_eq!(error, Error::Unreached(vec!["0.bias".into(), "1.weight".into()]));
     let text = "step: the cost never reached `0.bias`, `1.weight`; leave them out of the model, or allow it with \
                 `allow_unreached`";
     assert_eq!(error.to_string(), text);
@@ -179,7 +179,7 @@ fn an_unreached_parameter_is_an_error_that_names_it_and_nothing_changes() {
 fn a_parameter_that_is_the_whole_model_is_named_by_itself() {
     let (mut w, other) = (Param::new("theta", [1.0f64]), Param::new("other", [1.0f64]));
     let error = Sgd::new(0.1).step(&mut w, &gradients(&[(&other, &[1.0])])).unwrap_err();
-    assert_eq!(error, Error::Unreached(vec!["`theta`".into()]));
+    assert_eq!(error, Error::Unreached(vec!["theta".into()]));
 }
 
 /// A parameter replaced between backward and step by one of another shape.

@@ -7,10 +7,10 @@ use crate::elementwise::Elementwise;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::map;
+use crate::ops::Op;
 use crate::ops::elementwise::{self as rules, Map};
 use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
 use crate::ops::matmul::MatMul;
-use crate::ops::Op;
 use crate::ops::reduce::{Sum, SumTo};
 use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
 use crate::shape::{AxisSet, Shape};
@@ -151,8 +151,7 @@ impl<T: Float> Array<T> for Tensor<T> {
     ) -> Grads<Self> {
         let shape = y.shape();
         let wide = x.map(|x| x.broadcast_to(shape));
-        let mut grads: [Option<Self>; N] =
-            std::array::from_fn(|i| needs[i].then(|| Tensor::build(shape, |_| ())));
+        let mut grads: [Option<Self>; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build(shape, |_| ())));
         let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
         let x = wide.each_ref().map(Tensor::strided);
         map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
@@ -187,7 +186,11 @@ impl<T: Float> Array<T> for Var<'_, T> {
         let grads = rule.vjp(Traced(*g), x.map(|x| Traced(*x)), Traced(*y));
         let shape = y.shape();
         // A rule may answer with a literal, which is one number for all elements.
-        grads.into_iter().zip(needs).map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape))).collect()
+        grads
+            .into_iter()
+            .zip(needs)
+            .map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape)))
+            .collect()
     }
 
     fn value(&self) -> Tensor<T> {

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
-use std::thread::LocalKey;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::thread::LocalKey;
 
 use crate::kernel::math::Math;
-use crate::tape::Entries;
 use crate::storage::{Pool, PoolKey};
+use crate::tape::Entries;
 
 /// A type that a tensor can hold: `f32` and `f64`, which are differentiable ([`Float`]), and `i32`, `i64`, `u8` and
 /// `bool` for labels, indices, pixels and masks.

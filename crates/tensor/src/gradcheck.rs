@@ -68,7 +68,9 @@ pub struct Report {
 #[non_exhaustive]
 pub enum GradcheckError {
     /// The gradient is not what numerical differentiation gives.
-    #[error("order {order}: input {input}, {place}: the gradient is {gradient}, numerical differentiation gives {numeric}")]
+    #[error(
+        "order {order}: input {input}, {place}: the gradient is {gradient}, numerical differentiation gives {numeric}"
+    )]
     Numeric {
         /// 1 or 2.
         order: usize,

@@ -41,11 +41,7 @@ impl Shape {
     pub fn axis(&self, op: &'static str, axis: isize) -> Result<usize> {
         let rank = self.rank() as isize;
         let found = if axis < 0 { axis + rank } else { axis };
-        if (0..rank).contains(&found) {
-            Ok(found as usize)
-        } else {
-            Err(Error::Axis { op, axis, shape: self.clone() })
-        }
+        if (0..rank).contains(&found) { Ok(found as usize) } else { Err(Error::Axis { op, axis, shape: self.clone() }) }
     }
 
     /// The shape that NumPy's broadcasting gives for two: aligned at the last axis, with sizes equal or one of

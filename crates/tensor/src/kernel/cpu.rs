@@ -120,9 +120,5 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
 
 fn portable<K: Kernel>(kernel: K) -> K::Output {
     // AArch64 always has the fused instruction.
-    if cfg!(target_arch = "aarch64") {
-        kernel.run::<Fused>()
-    } else {
-        kernel.run::<Unfused>()
-    }
+    if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Unfused>() }
 }

@@ -48,12 +48,7 @@ fn halves<T: Send, const K: usize>(
 
 /// Calls `body(first_row, rows)` on groups of whole rows of `out`, about [`GRAIN`] elements of work each, where a row
 /// has `width` elements in `out` and stands for `work` elements of work.
-pub(crate) fn row_groups<T: Send>(
-    out: &mut [T],
-    width: usize,
-    work: usize,
-    body: &(impl Fn(usize, &mut [T]) + Sync),
-) {
+pub(crate) fn row_groups<T: Send>(out: &mut [T], width: usize, work: usize, body: &(impl Fn(usize, &mut [T]) + Sync)) {
     let rows = out.len().checked_div(width).unwrap_or(0);
     let group = (GRAIN / work.max(1)).max(1);
     if !pays(rows * work) || rows <= group {

@@ -57,12 +57,7 @@ impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
 }
 
 /// Applies a rule to slices of one length.
-pub(crate) fn update<T: Float, R: Update<S>, const S: usize>(
-    rule: R,
-    p: &mut [T],
-    g: &[T],
-    state: [&mut [T]; S],
-) {
+pub(crate) fn update<T: Float, R: Update<S>, const S: usize>(rule: R, p: &mut [T], g: &[T], state: [&mut [T]; S]) {
     assert!(g.len() == p.len() && state.iter().all(|s| s.len() == p.len()), "update: lengths differ");
     match pays(p.len()) {
         true => halves(rule, p, g, state),

@@ -28,7 +28,7 @@ macro_rules! operator {
             }
         }
     };
-    
+
 }
 
 operator! {

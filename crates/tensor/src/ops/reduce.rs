@@ -308,7 +308,11 @@ impl<T: Float> Tensor<T> {
         let i = self.shape().axis("argmax", axis)?;
         let n = self.shape()[i];
         if n == 0 {
-            return Err(Error::Shape { op: "argmax", expected: format!("axis {i} not empty"), got: self.shape().clone() });
+            return Err(Error::Shape {
+                op: "argmax",
+                expected: format!("axis {i} not empty"),
+                got: self.shape().clone(),
+            });
         }
         let kept = (0..self.rank() as isize).filter(|&a| a as usize != i);
         let order: SmallVec<[isize; 8]> = kept.chain([i as isize]).collect();
