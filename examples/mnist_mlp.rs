@@ -1,8 +1,8 @@
 //! Trains a multilayer perceptron on MNIST.
 //!
 //! ```sh
-//! cargo run --release --example mnist_mlp
-//! cargo run --release --example mnist_mlp -- --preset nielsen
+//! cargo run --example mnist_mlp
+//! cargo run --example mnist_mlp -- --preset nielsen
 //! ```
 
 #[path = "mnist_mlp/options.rs"]

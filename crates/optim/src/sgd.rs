@@ -21,7 +21,7 @@ pub struct Sgd<T: Float = f32> {
 }
 
 impl<T: Float> Sgd<T> {
-    /// Plain descent with learning rate η = `lr`.
+    /// Plain descent with learning rate η = `lr`, at least 0.
     pub const fn new(lr: f64) -> Sgd<T> {
         Sgd {
             lr,
@@ -114,7 +114,7 @@ impl<T: Float> Sgd<T> {
             false => Err(Error::Option { option, value, expected }),
         };
         let amount = |value: f64| value.is_finite() && value >= 0.0;
-        check("the learning rate", self.lr, self.lr.is_finite(), "a finite number")?;
+        check("the learning rate", self.lr, amount(self.lr), "a finite number, at least 0")?;
         check("momentum", self.momentum, amount(self.momentum), "a finite number, at least 0")?;
         check("dampening", self.dampening, self.dampening.is_finite(), "a finite number")?;
         check("weight decay", self.weight_decay, amount(self.weight_decay), "a finite number, at least 0")?;

@@ -197,11 +197,12 @@ fn a_gradient_of_another_shape_is_an_error() {
 fn options_out_of_range_are_errors_and_nothing_changes() {
     let plain = || Sgd::<f64>::new(0.1);
     let refused = [
-        (Sgd::new(f64::NAN), "step: the learning rate is NaN, expected a finite number"),
-        (Sgd::new(f64::INFINITY), "step: the learning rate is inf, expected a finite number"),
+        (Sgd::new(f64::NAN), "step: the learning rate is NaN, expected a finite number, at least 0"),
+        (Sgd::new(f64::INFINITY), "step: the learning rate is inf, expected a finite number, at least 0"),
+        (Sgd::new(-0.1), "step: the learning rate is -0.1, expected a finite number, at least 0"),
         (plain().momentum(-0.1), "step: momentum is -0.1, expected a finite number, at least 0"),
         (plain().momentum(f64::NAN), "step: momentum is NaN, expected a finite number, at least 0"),
-        (plain().dampening(f64::NAN), "step: dampening is NaN, expected a finite number"),
+        (plain().dampening(f64::NAN), "step: dampening is NaN, expected a finite number, at least 0"),
         (plain().weight_decay(-1.0), "step: weight decay is -1, expected a finite number, at least 0"),
         (plain().weight_decay(f64::INFINITY), "step: weight decay is inf, expected a finite number, at least 0"),
         (plain().nesterov(true), "step: momentum is 0, expected more than 0 for Nesterov's momentum"),

@@ -3,16 +3,17 @@
 
 use smallvec::SmallVec;
 
-use crate::elementwise::Elementwise;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::map;
 use crate::ops::Op;
-use crate::ops::elementwise::{self as rules, Map};
+use crate::ops::elementwise::{Map, Scale};
 use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
 use crate::ops::matmul::MatMul;
 use crate::ops::reduce::{Sum, SumTo};
 use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
+use crate::scalar::Elementwise;
+use crate::scalar::rules;
 use crate::shape::{AxisSet, Shape};
 use crate::tape::{Grads, Var};
 use crate::tensor::{Slice, Tensor};
@@ -60,7 +61,7 @@ pub trait Array<T: Float>: Clone {
     }
     /// c · x.
     fn scale(&self, factor: f64) -> Self {
-        Self::rule(rules::Scale { factor }, [self])
+        Self::rule(Scale { factor }, [self])
     }
     /// eˣ.
     fn exp(&self) -> Self {
@@ -240,22 +241,3 @@ macro_rules! doors {
 }
 doors!(Tensor<T>,);
 doors!(Var<'t, T>, 't);
-
-impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
-    const NAME: &'static str = R::NAME;
-
-    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
-        let mut shape = x[0].shape().clone();
-        for x in &x[1..] {
-            shape = shape.broadcast(x.shape(), R::NAME)?;
-        }
-        let wide = x.map(|x| x.broadcast_to(&shape));
-        Ok(Tensor::build(shape, |out| map::map(self.0, wide.each_ref().map(Tensor::strided), out)))
-    }
-
-    fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
-        let x: [&A; N] = x.try_into().expect("as many inputs as the rule has");
-        A::rule_vjp(self.0, &g, x, y, needs)
-    }
-}

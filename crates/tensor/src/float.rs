@@ -4,11 +4,9 @@ use std::cell::RefCell;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
-use std::thread::LocalKey;
 
 use crate::kernel::math::Math;
 use crate::storage::{Pool, PoolKey};
-use crate::tape::Entries;
 
 /// A type that a tensor can hold: `f32` and `f64`, which are differentiable ([`Float`]), and `i32`, `i64`, `u8` and
 /// `bool` for labels, indices, pixels and masks.
@@ -66,10 +64,6 @@ pub trait Float:
     fn from_f64(x: f64) -> Self;
     /// The same value in double precision.
     fn to_f64(self) -> f64;
-
-    /// Lists of gradients that the calling thread can use again.
-    #[doc(hidden)]
-    fn spare_entries() -> &'static LocalKey<RefCell<Vec<Entries<Self>>>>;
 }
 
 macro_rules! float {
@@ -89,11 +83,6 @@ macro_rules! float {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
-            }
-
-            fn spare_entries() -> &'static LocalKey<RefCell<Vec<Entries<$t>>>> {
-                thread_local!(static SPARE: RefCell<Vec<Entries<$t>>> = const { RefCell::new(Vec::new()) });
-                &SPARE
             }
         }
     )*};

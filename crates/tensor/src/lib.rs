@@ -13,8 +13,6 @@
 //! ```
 
 mod array;
-mod dual;
-mod elementwise;
 mod error;
 mod float;
 mod grad;
@@ -30,13 +28,12 @@ mod tensor;
 mod traced;
 
 pub use array::Array;
-pub use elementwise::Elementwise;
 pub use error::{Error, Result};
 pub use float::{Element, Float};
 pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
 pub use kernel::update::Update;
 pub use ops::Op;
-pub use scalar::Scalar;
+pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use tape::{Adjoints, Gradients, Grads, Mode, Module, Param, Path, Source, Tape, Var};
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};

@@ -230,10 +230,6 @@ impl AxisSet {
         self.0 >> axis & 1 == 1
     }
 
-    pub(crate) fn is_all(self, rank: usize) -> bool {
-        self == AxisSet::all(rank)
-    }
-
     /// The only axis of the set, if it has one only.
     pub(crate) fn single(self) -> Option<usize> {
         (self.0.count_ones() == 1).then(|| self.0.trailing_zeros() as usize)

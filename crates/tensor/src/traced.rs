@@ -3,10 +3,10 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::array::Array;
-use crate::elementwise::Elementwise;
 use crate::float::Float;
-use crate::ops::elementwise as rules;
+use crate::scalar::Elementwise;
 use crate::scalar::Scalar;
+use crate::scalar::rules;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 

@@ -5,8 +5,8 @@ use std::array;
 use super::copy::{Reader, Strided};
 use super::cpu::{Kernel, MulAdd, dispatch};
 use super::split;
-use crate::elementwise::Elementwise;
 use crate::float::Float;
+use crate::scalar::Elementwise;
 use crate::scalar::Lane;
 
 /// Elements that are gathered at a time where an operand does not lie flat: few enough to stay in the first cache.

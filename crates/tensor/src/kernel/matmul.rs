@@ -283,7 +283,7 @@ impl Grid {
 /// One of the `parts` of 0..len, which begin at multiples of `unit`: where it begins, and its length.
 fn part(len: usize, parts: usize, number: usize, unit: usize) -> (usize, usize) {
     let units = len.div_ceil(unit);
-    let begin = units * number / parts * unit;
-    let end = (units * (number + 1) / parts * unit).min(len);
-    (begin, end - begin)
+    // The first parts take one unit more. No product here exceeds `len` by a unit, so none overflows.
+    let at = |number: usize| ((units / parts * number + number.min(units % parts)) * unit).min(len);
+    (at(number), at(number + 1) - at(number))
 }

@@ -12,4 +12,6 @@ pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod split;
+#[cfg(test)]
+mod tests;
 pub(crate) mod update;

@@ -62,12 +62,12 @@ impl Fold for Min {
 }
 
 /// Sums that run side by side: enough for two vectors in flight at the widest registers.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 /// Elements folded straight before the tree takes over.
-const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 /// Columns folded side by side, and rows before the partial result is merged.
 const TILE: usize = 64;
-const ROWS: usize = 128;
+pub(super) const ROWS: usize = 128;
 
 /// `f` folded over a slice in [`LANES`] lanes, merged in order.
 #[inline(always)]

@@ -1,77 +1,41 @@
-//! The elementwise rules: one line each, then the methods that apply them.
+//! The elementwise ops: rules that build on those of [`rules`](crate::rules), and the methods of both.
 //!
-//! `d [..]` lists the partial derivatives towards each input, in terms of the inputs and the output; they are
-//! multiplied with the incoming gradient. `vjp(g) [..]` lists the products themselves, for rules that pass the
-//! gradient on by selection: an infinite gradient times 0 would be NaN.
+//! How to read the table is written there.
 
 use std::borrow::Borrow;
 
-use super::methods;
+use super::{Op, methods};
 use crate::array::Array;
-use crate::elementwise::Elementwise;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
-use crate::scalar::Scalar;
-use crate::tape::Var;
+use crate::kernel::map;
+use crate::scalar::rules::*;
+use crate::scalar::{Elementwise, Scalar};
+use crate::tape::{Grads, Var};
 use crate::tensor::Tensor;
 
-/// An elementwise rule as an [`Op`](super::Op).
+/// An elementwise rule as an [`Op`].
 pub(crate) struct Map<R, const N: usize>(pub(crate) R);
 
-macro_rules! rules {
-    ($($Name:ident $({ $($field:ident: $Type:ty),* })? $name:literal
-        [$($x:ident),*] -> $y:ident => $eval:expr, $kind:ident $(($g:ident))? [$($d:expr),*];)*) => {$(
-        rules!(@type $Name $name $({ $($field: $Type),* })?);
+impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
+    const NAME: &'static str = R::NAME;
 
-        impl Elementwise<{ [$(stringify!($x)),*].len() }> for $Name {
-            const NAME: &'static str = $name;
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
+        let mut shape = x[0].shape().clone();
+        for x in &x[1..] {
+            shape = shape.broadcast(x.shape(), R::NAME)?;
+        }
+        let wide = x.map(|x| x.broadcast_to(&shape));
+        Ok(Tensor::build(shape, |out| map::map(self.0, wide.each_ref().map(Tensor::strided), out)))
+    }
 
-            #[inline(always)]
-            fn eval<A: Scalar>(self, [$($x),*]: [A; { [$(stringify!($x)),*].len() }]) -> A {
-                $(let Self { $($field),* } = self;)?
-                $eval
-            }
-
-            rules!(@$kind $(($g))? [$($x),*] $y [$($d),*] $($($field)*)?);
-        }
-    )*};
-    (@type $Name:ident $name:literal) => {
-        #[doc = concat!("The rule `", $name, "`.")]
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $Name;
-    };
-    (@type $Name:ident $name:literal { $($field:ident: $Type:ty),* }) => {
-        #[doc = concat!("The rule `", $name, "`.")]
-        #[derive(Clone, Copy, Debug, PartialEq)]
-        pub struct $Name {
-            $(#[doc = concat!("The rule's `", stringify!($field), "`.")] pub $field: $Type),*
-        }
-    };
-    (@d [$($x:ident),*] $y:ident [$($d:expr),*] $($field:ident)*) => {
-        #[inline(always)]
-        #[allow(unused_variables)]
-        fn partials<A: Scalar>(self, [$($x),*]: [A; { [$(stringify!($x)),*].len() }], $y: A)
-            -> [A; { [$(stringify!($x)),*].len() }]
-        {
-            #[allow(clippy::unneeded_field_pattern, irrefutable_let_patterns)]
-            let Self { $($field,)* .. } = self;
-            [$($d),*]
-        }
-    };
-    (@vjp($g:ident) [$($x:ident),*] $y:ident [$($d:expr),*] $($field:ident)*) => {
-        #[inline(always)]
-        #[allow(unused_variables)]
-        fn vjp<A: Scalar>(self, $g: A, [$($x),*]: [A; { [$(stringify!($x)),*].len() }], $y: A)
-            -> [A; { [$(stringify!($x)),*].len() }]
-        {
-            let Self { $($field,)* .. } = self;
-            [$($d),*]
-        }
-    };
+    fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
+        let x: [&A; N] = x.try_into().expect("as many inputs as the rule has");
+        A::rule_vjp(self.0, &g, x, y, needs)
+    }
 }
 
-/// 2/√π, the slope of erf at 0.
-const ERF_SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
 /// 1/√(2π), the height of the normal density.
 const DENSITY: f64 = 0.398_942_280_401_432_7;
 /// √(2/π) and the cubic coefficient of gelu's approximation by tanh (Hendrycks and Gimpel, 2016).
@@ -81,27 +45,14 @@ const GELU_CUBIC: f64 = 0.044_715;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 
-rules! {
-    Neg "neg" [x] -> y => -x, vjp(g) [-g];
-    Abs "abs" [x] -> y => x.abs(), vjp(g) [by_sign(x, -g, g)];
+table! {
     Sign "sign" [x] -> y => by_sign(x, x.lit(-1.0), select_positive(x, x.lit(1.0), x)), vjp(g) [g.lit(0.0)];
-    Exp "exp" [x] -> y => x.exp(), d [y];
-    Expm1 "expm1" [x] -> y => x.exp_m1(), d [y + y.lit(1.0)];
-    Ln "ln" [x] -> y => x.ln(), d [x.recip()];
-    Log1p "log1p" [x] -> y => x.ln_1p(), d [(x + x.lit(1.0)).recip()];
-    Sqrt "sqrt" [x] -> y => x.sqrt(), d [y.lit(0.5) / y];
     // The root that ends a norm: its gradient at 0 is 0, the subgradient of least norm.
     NormRoot "norm_root" [x] -> y => x.sqrt(), vjp(g) [or_zero_at(y, g.chain(y.lit(0.5) / y))];
     Rsqrt "rsqrt" [x] -> y => x.sqrt().recip(), d [y.lit(-0.5) * y * y * y];
     Recip "recip" [x] -> y => x.recip(), d [-(y * y)];
     Square "square" [x] -> y => x * x, d [x.lit(2.0) * x];
-    Sin "sin" [x] -> y => x.sin(), d [x.cos()];
-    Cos "cos" [x] -> y => x.cos(), d [-x.sin()];
-    Tanh "tanh" [x] -> y => x.tanh(), d [y.lit(1.0) - y * y];
-    Sigmoid "sigmoid" [x] -> y => x.sigmoid(), d [y * (y.lit(1.0) - y)];
     LogSigmoid "log_sigmoid" [x] -> y => x.minimum(x.lit(0.0)) - (-x.abs()).exp().ln_1p(), d [(-x).sigmoid()];
-    Softplus "softplus" [x] -> y => x.maximum(x.lit(0.0)) + (-x.abs()).exp().ln_1p(), d [x.sigmoid()];
-    Erf "erf" [x] -> y => x.erf(), d [x.lit(ERF_SLOPE) * (-(x * x)).exp()];
     Relu "relu" [x] -> y => A::select(x.le(x.lit(0.0)), x.lit(0.0), x), vjp(g) [select_positive(x, g, g.lit(0.0))];
     LeakyRelu { slope: f64 } "leaky_relu" [x] -> y => select_positive(x, x, x.lit(slope) * x),
         vjp(g) [select_positive(x, g, g.lit(slope) * g)];
@@ -121,8 +72,6 @@ rules! {
         let inner = x.lit(GELU_SCALE) + x.lit(3.0 * GELU_SCALE * GELU_CUBIC) * x * x;
         x.lit(0.5) * (x.lit(1.0) + t) + x.lit(0.5) * x * (x.lit(1.0) - t * t) * inner
     }];
-    Powi { n: i32 } "powi" [x] -> y => x.powi(n),
-        d [if n == 0 { x.lit(0.0) } else { x.lit(f64::from(n)) * x.powi(n.saturating_sub(1)) }];
     Powf { p: f64 } "powf" [x] -> y => x.pow(x.lit(p)),
         d [if p == 0.0 { x.lit(0.0) } else { x.lit(p) * x.pow(x.lit(p - 1.0)) }];
     Clamp { min: f64, max: f64 } "clamp" [x] -> y => {
@@ -134,52 +83,6 @@ rules! {
     Scale { factor: f64 } "mul_scalar" [x] -> y => x * x.lit(factor), d [x.lit(factor)];
     Divide { by: f64 } "div_scalar" [x] -> y => x / x.lit(by), d [x.lit(1.0) / x.lit(by)];
     DivideInto { over: f64 } "scalar_div" [x] -> y => x.lit(over) / x, d [-(y / x)];
-
-    Add "add" [a, b] -> y => a + b, vjp(g) [g, g];
-    Sub "sub" [a, b] -> y => a - b, vjp(g) [g, -g];
-    Mul "mul" [a, b] -> y => a * b, d [b, a];
-    Div "div" [a, b] -> y => a / b, d [b.recip(), -(y / b)];
-    Pow "pow" [a, b] -> y => a.pow(b), d [
-        or_zero_at(b, b * a.pow(b - b.lit(1.0))),
-        A::select(a.eq(a.lit(0.0)), A::select(b.lt(b.lit(0.0)), y * a.ln(), y.lit(0.0)), y * a.ln())
-    ];
-    Maximum "maximum" [a, b] -> y => A::select(a.lt(b), b, A::select(b.le(a), a, a + b)),
-        vjp(g) [A::select(a.lt(b), g.lit(0.0), halve_at_tie(g, a, b)), A::select(b.lt(a), g.lit(0.0), halve_at_tie(g, a, b))];
-    Minimum "minimum" [a, b] -> y => A::select(b.lt(a), b, A::select(a.le(b), a, a + b)),
-        vjp(g) [A::select(b.lt(a), g.lit(0.0), halve_at_tie(g, a, b)), A::select(a.lt(b), g.lit(0.0), halve_at_tie(g, a, b))];
-    // An incoming gradient times a derivative, where a gradient of 0 stays 0.
-    Chain "chain" [g, d] -> y => or_zero_at(g, g * d), d [d, g];
-    Less "less" [a, b] -> y => A::select(a.lt(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
-    LessEqual "less_equal" [a, b] -> y => A::select(a.le(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
-    Equal "equal" [a, b] -> y => A::select(a.eq(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
-
-    // `a` where the mask is not 0, else `b`.
-    Select "select" [mask, a, b] -> y => A::select(mask.eq(mask.lit(0.0)), b, a),
-        vjp(g) [g.lit(0.0), or_zero_at(mask, g), A::select(mask.eq(mask.lit(0.0)), g, g.lit(0.0))];
-}
-
-/// `negative` for x < 0, `positive` for x > 0 or NaN, and 0 at 0.
-#[inline(always)]
-fn by_sign<A: Scalar>(x: A, negative: A, positive: A) -> A {
-    A::select(x.lt(x.lit(0.0)), negative, or_zero_at(x, positive))
-}
-
-/// `value`, but 0 where `x` is 0.
-#[inline(always)]
-fn or_zero_at<A: Scalar>(x: A, value: A) -> A {
-    A::select(x.eq(x.lit(0.0)), value.lit(0.0), value)
-}
-
-/// `yes` for x > 0, else `no`.
-#[inline(always)]
-fn select_positive<A: Scalar>(x: A, yes: A, no: A) -> A {
-    A::select(x.lit(0.0).lt(x), yes, no)
-}
-
-/// Half of a gradient where its two candidates tie.
-#[inline(always)]
-fn halve_at_tie<A: Scalar>(g: A, a: A, b: A) -> A {
-    A::select(a.eq(b), g.lit(0.5) * g, g)
 }
 
 /// Φ(x), the distribution function of N(0, 1).

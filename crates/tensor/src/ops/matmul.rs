@@ -15,7 +15,8 @@ use crate::tensor::Tensor;
 fn mat<T: Float>(x: &Tensor<T>, at: isize) -> Mat<'_, T> {
     let (layout, rank) = (x.layout(), x.rank());
     Mat {
-        data: &x.strided().data[at as usize..],
+        // A matrix of no elements may begin beyond the buffer.
+        data: x.strided().data.get(at as usize..).unwrap_or_default(),
         rows: layout.shape[rank - 2],
         cols: layout.shape[rank - 1],
         row_stride: layout.strides[rank - 2] as usize,
@@ -53,6 +54,10 @@ impl<T: Float> Op<T> for MatMul {
         let (m, n) = (shape[a.rank() - 2], b.shape()[b.rank() - 1]);
         shape.0[b.rank() - 1] = n;
         Ok(Tensor::build(shape, |out| {
+            // Batches that are stretched may be more than a loop can count, as long as nothing is in them.
+            if out.is_empty() {
+                return;
+            }
             each_batch(&batches, [&a, &b], |i, [at_a, at_b]| {
                 matmul(mat(&a, at_a), mat(&b, at_b), &mut out[i * m * n..][..m * n], Init::Zero);
             });

@@ -21,7 +21,7 @@ use crate::tensor::Tensor;
 /// variables it records itself and can be differentiated again.
 ///
 /// ```
-/// use tensor::{Array, Grads, Op, Result, Tape, Tensor, Var};
+/// use tensor::{Array, Grads, Op, Result, Tensor, Var};
 ///
 /// /// The outer product of two vectors.
 /// struct Outer;
@@ -36,10 +36,8 @@ use crate::tensor::Tensor;
 ///     }
 /// }
 ///
-/// let check = |x: &[Var<'_, f64>]| Var::apply(Outer, &[x[0], x[1]]);
-/// # fn fixed<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F { f }
-/// # let check = fixed(|x| Var::apply(Outer, &[x[0], x[1]]));
-/// tensor::gradcheck(check, &[Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0, 5.0])]).unwrap();
+/// let inputs = [Tensor::from([1.0, 2.0]), Tensor::from([3.0, 4.0, 5.0])];
+/// tensor::gradcheck(|x| Var::apply(Outer, &[x[0], x[1]]), &inputs).unwrap();
 /// ```
 pub trait Op<T: Float>: 'static {
     /// The name in errors and listings.

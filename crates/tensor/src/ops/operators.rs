@@ -3,10 +3,11 @@
 use std::borrow::Borrow;
 use std::ops;
 
-use super::elementwise::{Divide, DivideInto, Neg, Scale, Shift, ShiftFrom};
+use super::elementwise::{Divide, DivideInto, Scale, Shift, ShiftFrom};
 use crate::array::Array;
 use crate::error::unwrap;
 use crate::float::Float;
+use crate::scalar::rules::Neg;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 

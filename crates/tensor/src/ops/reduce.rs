@@ -2,12 +2,13 @@
 
 use smallvec::SmallVec;
 
-use super::elementwise::{Map, Select};
+use super::elementwise::{Map, NormRoot, Square};
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::{reduce, rows};
+use crate::scalar::rules::Select;
 use crate::shape::{Axes, AxisSet, Shape};
 use crate::tape::{Grads, Var};
 use crate::tensor::Tensor;
@@ -61,6 +62,8 @@ impl<T: Float> Op<T> for SumTo {
 struct Extreme<const MAX: bool> {
     axes: AxisSet,
     keepdim: bool,
+    /// Whether the gradient of equals is split evenly, or goes to the first along the only axis.
+    even: bool,
 }
 
 impl<const MAX: bool> Extreme<MAX> {
@@ -71,12 +74,12 @@ impl<const MAX: bool> Extreme<MAX> {
         }
     }
 
-    /// How the gradient is shared out: to the first extreme along a single axis, evenly among ties otherwise.
+    /// How the gradient is shared out among the elements.
     fn weights<T: Float>(&self, x: &Tensor<T>, y: &Tensor<T>) -> Tensor<T> {
         let y = y.reshape(x.shape().reduced(&self.axes, true));
         let hit = x.equal(&y).or(&x.not_equal(x).and(&y.not_equal(&y)));
         let hit = hit.map_elements(|hit| if hit { T::ONE } else { T::ZERO });
-        match self.axes.single().filter(|_| !self.axes.is_all(x.rank())) {
+        match self.axes.single().filter(|_| !self.even) {
             Some(axis) => first(&hit, axis),
             None => &hit / hit.fold(reduce::Sum, self.axes, true),
         }
@@ -158,6 +161,20 @@ fn above_all<T: Float, A: Array<T>>(y: &A) -> A {
     y.constant(y.value().map_elements(|y| if y == T::NEG_INFINITY { T::ZERO } else { T::ONE }))
 }
 
+/// The axes of a reduction.
+#[derive(Clone, Copy)]
+struct Over {
+    axes: AxisSet,
+    /// Whether they were named as `..`.
+    all: bool,
+}
+
+impl Over {
+    fn extreme<const MAX: bool>(self, keepdim: bool) -> Extreme<MAX> {
+        Extreme { axes: self.axes, keepdim, even: self.all || self.axes.single().is_none() }
+    }
+}
+
 /// A reduction's two methods, and their `try_` twins.
 macro_rules! reductions {
     ($($(#[$doc:meta])* $name:ident $name_keepdim:ident $try_name:ident $run:ident;)*) => {
@@ -182,7 +199,9 @@ macro_rules! reductions {
 
             #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), "), returning the error.")]
             pub fn $try_name(&self, axes: impl Into<Axes>, keepdim: bool) -> Result<Self> {
-                $run(self, axes.into().resolve(stringify!($name), &Array::shape(self))?, keepdim)
+                let axes = axes.into();
+                let over = Over { all: axes == Axes::All, axes: axes.resolve(stringify!($name), &Array::shape(self))? };
+                $run(self, over, keepdim)
             }
         )*}
     };
@@ -193,8 +212,8 @@ reductions! {
     sum sum_keepdim try_sum sum_of;
     /// The mean; the gradient is g/n for each of n elements. The mean of nothing is NaN.
     mean mean_keepdim try_mean mean_of;
-    /// The largest element, NaN if there is one. Along one axis of several the gradient goes to the first of equals;
-    /// over several or all axes it is split evenly among them. Over an empty axis there is none: an error.
+    /// The largest element, NaN if there is one. Along one axis the gradient goes to the first of equals; over several
+    /// axes, or all (`..`), it is split evenly among them. Over an empty axis there is none: an error.
     max max_keepdim try_max max_of;
     /// The smallest element, NaN if there is one; the gradient is as for [`max`](Self::max).
     min min_keepdim try_min min_of;
@@ -206,43 +225,43 @@ reductions! {
     logsumexp logsumexp_keepdim try_logsumexp logsumexp_of;
 }
 
-fn sum_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    A::try_apply(Sum { axes, keepdim }, &[x])
+fn sum_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    A::try_apply(Sum { axes: over.axes, keepdim }, &[x])
 }
 
-fn count<T: Float, A: Array<T>>(x: &A, axes: AxisSet) -> f64 {
+fn count<T: Float, A: Array<T>>(x: &A, over: Over) -> f64 {
     let shape = x.shape();
-    (0..shape.rank()).filter(|&i| axes.has(i)).map(|i| shape[i] as f64).product()
+    (0..shape.rank()).filter(|&i| over.axes.has(i)).map(|i| shape[i] as f64).product()
 }
 
-fn mean_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    Ok(sum_of(x, axes, keepdim)?.scale(1.0 / count(x, axes)))
+fn mean_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    Ok(sum_of(x, over, keepdim)?.scale(1.0 / count(x, over)))
 }
 
-fn max_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    A::try_apply(Extreme::<true> { axes, keepdim }, &[x])
+fn max_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    A::try_apply(over.extreme::<true>(keepdim), &[x])
 }
 
-fn min_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    A::try_apply(Extreme::<false> { axes, keepdim }, &[x])
+fn min_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    A::try_apply(over.extreme::<false>(keepdim), &[x])
 }
 
-fn logsumexp_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    A::try_apply(LogSumExp { axes, keepdim }, &[x])
+fn logsumexp_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    A::try_apply(LogSumExp { axes: over.axes, keepdim }, &[x])
 }
 
-fn norm_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
-    let squares = A::try_apply(Map(super::elementwise::Square), &[x])?;
-    Ok(A::rule(super::elementwise::NormRoot, [&sum_of(&squares, axes, keepdim)?]))
+fn norm_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
+    let squares = A::try_apply(Map(Square), &[x])?;
+    Ok(A::rule(NormRoot, [&sum_of(&squares, over, keepdim)?]))
 }
 
 /// The product as a balanced tree of pairwise products, whose gradient needs no division.
-fn prod_of<T: Float, A: Array<T>>(x: &A, axes: AxisSet, keepdim: bool) -> Result<A> {
+fn prod_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     let mut y = x.clone();
-    for axis in (0..x.shape().rank()).filter(|&axis| axes.has(axis)) {
+    for axis in (0..x.shape().rank()).filter(|&axis| over.axes.has(axis)) {
         y = prod_axis(y, axis);
     }
-    Ok(y.reshape(x.shape().reduced(&axes, keepdim)))
+    Ok(y.reshape(x.shape().reduced(&over.axes, keepdim)))
 }
 
 fn prod_axis<T: Float, A: Array<T>>(mut x: A, axis: usize) -> A {
@@ -286,10 +305,10 @@ methods! {
 
     /// [`var`](Self::var), returning the error.
     pub fn try_var(&self, axes: impl Into<Axes>, correction: f64, keepdim: bool) -> Result<Self> {
-        let axes = axes.into().resolve("var", &Array::shape(self))?;
-        let centred = Array::sub(self, &mean_of(self, axes, true)?);
-        let squares = Array::rule(super::elementwise::Square, [&centred]);
-        Ok(Array::scale(&sum_of(&squares, axes, keepdim)?, 1.0 / (count(self, axes) - correction)))
+        let over = Over { axes: axes.into().resolve("var", &Array::shape(self))?, all: false };
+        let centred = Array::sub(self, &mean_of(self, over, true)?);
+        let squares = Array::rule(Square, [&centred]);
+        Ok(Array::scale(&sum_of(&squares, over, keepdim)?, 1.0 / (count(self, over) - correction)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a backward pass gives: the gradients of leaves and parameters.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::fmt;
 
 use super::param::Param;
@@ -8,14 +10,22 @@ use crate::float::Float;
 use crate::tensor::Tensor;
 
 /// Gradients by key: a parameter's identity, or a leaf's position with the highest bit set.
-pub(crate) type Entries<T> = Vec<(u64, Tensor<T>)>;
+type Entries<T> = Vec<(u64, Tensor<T>)>;
+
+thread_local! {
+    /// Emptied lists that the next backward pass of this thread can use, of either element type.
+    static SPARES: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lists kept for reuse.
+const KEPT: usize = 8;
 
 const LEAF: u64 = 1 << 63;
 
 /// The gradients of a number towards the leaves and parameters that it depends on.
 pub struct Gradients<T: Float = f32> {
-    /// Sorted by key.
-    entries: Entries<T>,
+    /// Sorted by key; gone only while dropping. The box is what [`SPARES`] keeps.
+    entries: Option<Box<Entries<T>>>,
     tape: u64,
     life: u64,
 }
@@ -52,22 +62,29 @@ impl<T: Float> Source<T> for &Param<T> {
 
 impl<T: Float> Gradients<T> {
     pub(super) fn new(tape: u64, life: u64) -> Gradients<T> {
-        let entries = T::spare_entries().try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
-        Gradients { entries: entries.unwrap_or_default(), tape, life }
+        Gradients { entries: Some(spare().unwrap_or_default()), tape, life }
+    }
+
+    fn list(&mut self) -> &mut Entries<T> {
+        self.entries.get_or_insert_default()
+    }
+
+    fn entries(&self) -> &[(u64, Tensor<T>)] {
+        self.entries.as_deref().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn push_leaf(&mut self, id: u32, grad: Tensor<T>) {
-        self.entries.push((LEAF | u64::from(id), grad));
+        self.list().push((LEAF | u64::from(id), grad));
     }
 
     pub(super) fn push_param(&mut self, id: u64, grad: Tensor<T>) {
-        self.entries.push((id, grad));
+        self.list().push((id, grad));
     }
 
     /// Sorts by key; a parameter that stands on the tape several times gets the sum.
     pub(super) fn sort(&mut self) {
-        self.entries.sort_unstable_by_key(|(key, _)| *key);
-        self.entries.dedup_by(|later, first| {
+        self.list().sort_unstable_by_key(|(key, _)| *key);
+        self.list().dedup_by(|later, first| {
             let same = later.0 == first.0;
             if same {
                 first.1.accumulate(&later.1);
@@ -77,8 +94,9 @@ impl<T: Float> Gradients<T> {
     }
 
     fn find(&self, key: u64) -> Option<&Tensor<T>> {
-        let at = self.entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
-        Some(&self.entries[at].1)
+        let entries = self.entries();
+        let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        Some(&entries[at].1)
     }
 
     /// The gradient of a leaf or parameter, or `None` where the differentiated number does not depend on it.
@@ -104,34 +122,42 @@ impl<T: Float> Gradients<T> {
 
     /// How many leaves and parameters have a gradient.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries().len()
     }
 
     /// Whether the differentiated number depends on no leaf or parameter.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries().is_empty()
     }
 }
 
 impl<T: Float> Drop for Gradients<T> {
     /// Gives the list back for the next backward pass, so that a training step allocates nothing.
     fn drop(&mut self) {
-        let mut entries = std::mem::take(&mut self.entries);
+        let Some(mut entries) = self.entries.take() else { return };
         entries.clear();
-        let _ = T::spare_entries().try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            if spare.len() < SPARES {
-                spare.push(entries);
+        // While the thread ends, what it keeps may be gone already; the list is then freed.
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() < KEPT {
+                spares.push(entries);
             }
         });
     }
 }
 
-/// Lists kept for reuse.
-const SPARES: usize = 4;
+/// An empty list of this element type, if one is kept.
+fn spare<T: Float>() -> Option<Box<Entries<T>>> {
+    let find = |spares: &RefCell<Vec<Box<dyn Any>>>| {
+        let mut spares = spares.borrow_mut();
+        let at = spares.iter().rposition(|spare| spare.is::<Entries<T>>())?;
+        spares.swap_remove(at).downcast().ok()
+    };
+    SPARES.try_with(find).ok().flatten()
+}
 
 impl<T: Float> fmt::Debug for Gradients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.entries.iter().map(|(_, grad)| grad)).finish()
+        f.debug_list().entries(self.entries().iter().map(|(_, grad)| grad)).finish()
     }
 }

@@ -11,7 +11,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use backward::Adjoints;
-pub(crate) use gradients::Entries;
 pub use gradients::{Gradients, Source};
 pub use node::Grads;
 pub(crate) use node::Recorded;

@@ -6,14 +6,16 @@ use std::path::Path;
 use crate::cases::Layout;
 use crate::{elementwise, product, reduce, structure};
 
-/// The names of all ops, read from the sources of `src/ops`.
+/// The names of all ops, read from the sources of `src/ops` and from the rules of `src/scalar`.
 fn defined() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
     let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(&folder).expect("the sources are there") {
-        let path = entry.expect("a folder entry").path();
-        let source = std::fs::read_to_string(&path).expect("a source file");
-        names.extend(source.lines().flat_map(names_in));
+    for folder in ["src/ops", "src/scalar"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for entry in std::fs::read_dir(&folder).expect("the sources are there") {
+            let path = entry.expect("a folder entry").path();
+            let source = std::fs::read_to_string(&path).expect("a source file");
+            names.extend(source.lines().filter(|line| !line.starts_with("//")).flat_map(names_in));
+        }
     }
     names
 }

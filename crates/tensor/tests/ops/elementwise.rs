@@ -1,6 +1,6 @@
 //! The elementwise rules.
 
-use tensor::ops::elementwise::{Equal, Less, LessEqual};
+use tensor::rules::{Equal, Less, LessEqual};
 use tensor::{Elementwise, Scalar, Shape, Tensor, Var};
 
 use crate::cases::{Case, any, case, nonzero, off_kinks, positive, spread};

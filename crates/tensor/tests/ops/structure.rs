@@ -1,6 +1,6 @@
 //! Views, joins and indices.
 
-use tensor::ops::elementwise::Chain;
+use tensor::rules::Chain;
 use tensor::{Tensor, Var, s};
 
 use crate::cases::{Case, any, case, off_kinks};

@@ -1,6 +1,7 @@
-use super::*;
 use proptest::prelude::*;
-use rayon::ThreadPool;
+
+use super::*;
+use crate::kernel::tests::{noise, pool};
 
 /// How an operand lies in its slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,15 +125,6 @@ fn sets() -> Vec<Isa> {
     }
 }
 
-/// Numbers in −1..1 that look random.
-fn noise<T: Float>(seed: u64) -> impl FnMut() -> T {
-    let mut state = seed;
-    move || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        T::from_f64((state >> 40) as f64 / (1 << 23) as f64 - 1.0)
-    }
-}
-
 /// Integers in −4..=4: sums of a few thousand products are exact.
 fn integers<T: Float>(seed: u64) -> impl FnMut() -> T {
     let mut noise = noise::<f64>(seed);
@@ -151,10 +143,6 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
         1 => (0..600usize, 0..70usize, 0..20usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (50..150usize, 250..530usize, 50..150usize).prop_map(|(m, k, n)| [m, k, n]),
     ]
-}
-
-fn pool(threads: usize) -> ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start")
 }
 
 proptest! {

@@ -82,7 +82,8 @@ impl<T> Block<T> {
 /// lies makes no difference to its bits.
 ///
 /// # Safety
-/// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and `k`.
+/// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and `k`, and the
+/// block for writing. The block is no larger than said, and the rows of b are contiguous.
 #[inline(always)]
 pub(super) unsafe fn outer<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
     debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=V::VECTORS * V::LANES).contains(&c.cols));
@@ -170,7 +171,7 @@ unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(sums: [V; N], c: *m
 /// contiguous.
 ///
 /// # Safety
-/// As for [`outer`].
+/// As for [`outer`], with the rows of a and the columns of b contiguous.
 #[inline(always)]
 pub(super) unsafe fn dots<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
     debug_assert!((1..=V::DOTS).contains(&c.rows) && (1..=V::DOTS).contains(&c.cols) && a.col == 1 && b.row == 1);

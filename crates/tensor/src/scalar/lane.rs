@@ -1,118 +1,12 @@
-//! The arithmetic that an elementwise rule is written in, and the worlds that it is read in.
-//!
-//! A rule over [`Scalar`] is read with plain floats inside a vectorised loop, with [`Dual`](crate::dual) numbers for
-//! a derivative that nobody wrote, and with recorded variables for a gradient that is differentiable again.
+//! The reading of a rule by plain floats: in a kernel's loop, and one at a time.
 
 use std::marker::PhantomData;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::elementwise::Elementwise;
+use super::{Elementwise, Scalar};
 use crate::float::Float;
 use crate::kernel::cpu::{MulAdd, Unfused};
-use crate::ops::elementwise as rules;
-
-/// A number in one of the worlds that a rule is read in.
-///
-/// ```
-/// use tensor::Scalar;
-/// fn mish<A: Scalar>(x: A) -> A {
-///     x * x.softplus().tanh()
-/// }
-/// assert!((mish(1.0f64) - 0.8650983882673103).abs() < 1e-12);
-/// ```
-pub trait Scalar:
-    Copy + Neg<Output = Self> + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
-{
-    /// The outcome of a comparison.
-    type Mask: Copy;
-
-    /// The constant `value`, in the world of `self`.
-    fn lit(self, value: f64) -> Self;
-    /// Another rule, applied.
-    fn call<R: Elementwise<N>, const N: usize>(rule: R, x: [Self; N]) -> Self;
-    /// Whether `self < other`.
-    fn lt(self, other: Self) -> Self::Mask;
-    /// Whether `self ≤ other`.
-    fn le(self, other: Self) -> Self::Mask;
-    /// Whether `self = other`.
-    fn eq(self, other: Self) -> Self::Mask;
-    /// `yes` where the mask holds, else `no`; the branch not taken contributes nothing, not even a NaN.
-    fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
-
-    /// |x|.
-    fn abs(self) -> Self {
-        Self::call(rules::Abs, [self])
-    }
-    /// eˣ.
-    fn exp(self) -> Self {
-        Self::call(rules::Exp, [self])
-    }
-    /// eˣ − 1, exact near 0.
-    fn exp_m1(self) -> Self {
-        Self::call(rules::Expm1, [self])
-    }
-    /// The natural logarithm.
-    fn ln(self) -> Self {
-        Self::call(rules::Ln, [self])
-    }
-    /// ln(1 + x), exact near 0.
-    fn ln_1p(self) -> Self {
-        Self::call(rules::Log1p, [self])
-    }
-    /// √x.
-    fn sqrt(self) -> Self {
-        Self::call(rules::Sqrt, [self])
-    }
-    /// The sine.
-    fn sin(self) -> Self {
-        Self::call(rules::Sin, [self])
-    }
-    /// The cosine.
-    fn cos(self) -> Self {
-        Self::call(rules::Cos, [self])
-    }
-    /// The hyperbolic tangent.
-    fn tanh(self) -> Self {
-        Self::call(rules::Tanh, [self])
-    }
-    /// The logistic function 1 / (1 + e⁻ˣ).
-    fn sigmoid(self) -> Self {
-        Self::call(rules::Sigmoid, [self])
-    }
-    /// The error function.
-    fn erf(self) -> Self {
-        Self::call(rules::Erf, [self])
-    }
-    /// `self` to the power `exponent`.
-    fn pow(self, exponent: Self) -> Self {
-        Self::call(rules::Pow, [self, exponent])
-    }
-    /// `self` to an integer power.
-    fn powi(self, n: i32) -> Self {
-        Self::call(rules::Powi { n }, [self])
-    }
-
-    /// 1 / x.
-    fn recip(self) -> Self {
-        self.lit(1.0) / self
-    }
-    /// The larger of two numbers, NaN if either is.
-    fn maximum(self, other: Self) -> Self {
-        Self::call(rules::Maximum, [self, other])
-    }
-    /// The smaller of two numbers, NaN if either is.
-    fn minimum(self, other: Self) -> Self {
-        Self::call(rules::Minimum, [self, other])
-    }
-    /// ln(1 + eˣ), stable: max(x, 0) + ln(1 + e^−|x|).
-    fn softplus(self) -> Self {
-        Self::call(rules::Softplus, [self])
-    }
-    /// `self · d` for an incoming gradient `self`, where a gradient of 0 stays 0 even if `d` is infinite or NaN.
-    fn chain(self, d: Self) -> Self {
-        Self::call(rules::Chain, [self, d])
-    }
-}
+use crate::kernel::math::Math;
 
 /// A float inside a kernel's loop, with `a·b + c` evaluated as `M` says.
 #[derive(Clone, Copy)]
@@ -229,8 +123,6 @@ macro_rules! float_reading {
         }
     };
 }
-
-use crate::kernel::math::Math;
 
 impl<T: Float, M: MulAdd> Scalar for Lane<T, M> {
     float_reading!(T, M, (|lane: Self| lane.0), Lane::new);

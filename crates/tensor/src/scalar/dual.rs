@@ -3,9 +3,7 @@
 use std::array;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::elementwise::Elementwise;
-use crate::ops::elementwise as rules;
-use crate::scalar::Scalar;
+use super::{Elementwise, Scalar, rules};
 
 /// A value and its derivative towards each input; `None` is a derivative that is 0 by structure, which costs nothing
 /// and cannot turn an infinity into NaN.

@@ -1,7 +1,7 @@
 //! Rules for single numbers: written once, read in every world.
 
-use crate::dual::Dual;
-use crate::scalar::Scalar;
+use super::Scalar;
+use super::dual::Dual;
 
 /// A function of `N` numbers that is applied element by element, with NumPy's broadcasting.
 ///

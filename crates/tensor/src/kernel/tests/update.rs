@@ -1,0 +1,89 @@
+use proptest::prelude::*;
+
+use super::{SHARED, assert_bits, noise, on_any_threads, take};
+use crate::Scalar;
+use crate::float::Float;
+use crate::kernel::update::{Update, update};
+
+#[derive(Clone, Copy)]
+struct Descend;
+
+impl Update<0> for Descend {
+    fn update<A: Scalar>(self, p: A, g: A, _: [A; 0]) -> (A, [A; 0]) {
+        (p - p.lit(0.1) * g, [])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Momentum;
+
+impl Update<1> for Momentum {
+    fn update<A: Scalar>(self, p: A, g: A, [v]: [A; 1]) -> (A, [A; 1]) {
+        let v = v.lit(0.9) * v + g;
+        (p - p.lit(0.1) * v, [v])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Moments;
+
+impl Update<2> for Moments {
+    fn update<A: Scalar>(self, p: A, g: A, [m, v]: [A; 2]) -> (A, [A; 2]) {
+        let m = m.lit(0.9) * m + m.lit(0.1) * g;
+        let v = v.abs() * v.lit(0.99) + v.lit(0.01) * g * g;
+        (p - p.lit(0.1) * m / (v.sqrt() + v.lit(1e-3)), [m, v])
+    }
+}
+
+/// Parameter, gradient and state, one after the other.
+fn slices<T: Float, const S: usize>(len: usize, seed: u64) -> (Vec<T>, Vec<T>, [Vec<T>; S]) {
+    let mut noise = noise(seed);
+    let p = take(len, &mut noise);
+    let g = take(len, &mut noise);
+    (p, g, std::array::from_fn(|_| take(len, &mut noise)))
+}
+
+fn naive<T: Float + Scalar, R: Update<S>, const S: usize>(rule: R, len: usize, seed: u64) -> Vec<T> {
+    let (mut p, g, mut state) = slices::<T, S>(len, seed);
+    for i in 0..len {
+        let (new, states) = rule.update(p[i], g[i], std::array::from_fn(|k| state[k][i]));
+        p[i] = new;
+        (0..S).for_each(|k| state[k][i] = states[k]);
+    }
+    p.into_iter().chain(state.into_iter().flatten()).collect()
+}
+
+fn fast<T: Float, R: Update<S>, const S: usize>(rule: R, len: usize, seed: u64) -> Vec<T> {
+    let (mut p, g, mut state) = slices::<T, S>(len, seed);
+    update(rule, &mut p, &g, state.each_mut().map(|s| &mut s[..]));
+    p.into_iter().chain(state.into_iter().flatten()).collect()
+}
+
+fn agrees<R: Update<S>, const S: usize>(rule: R, len: usize, seed: u64) {
+    assert_bits(&fast::<f32, R, S>(rule, len, seed), &naive::<f32, R, S>(rule, len, seed));
+    assert_bits(&fast::<f64, R, S>(rule, len, seed), &naive::<f64, R, S>(rule, len, seed));
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_a_loop(len in 0..300usize, seed: u64) {
+        agrees(Descend, len, seed);
+        agrees(Momentum, len, seed);
+        agrees(Moments, len, seed);
+    }
+}
+
+#[test]
+fn threads_do_not_change_bits() {
+    for len in [SHARED - 1, SHARED, 300_001] {
+        assert_bits(&on_any_threads(|| fast::<f32, _, 0>(Descend, len, 1)), &naive::<f32, _, 0>(Descend, len, 1));
+        assert_bits(&on_any_threads(|| fast::<f32, _, 1>(Momentum, len, 2)), &naive::<f32, _, 1>(Momentum, len, 2));
+        assert_bits(&on_any_threads(|| fast::<f64, _, 2>(Moments, len, 3)), &naive::<f64, _, 2>(Moments, len, 3));
+    }
+}
+
+#[test]
+#[should_panic(expected = "update: lengths differ")]
+fn lengths_must_agree() {
+    update(Momentum, &mut [0.0f32; 3], &[0.0; 3], [&mut [0.0; 2]]);
+}
