@@ -28,7 +28,7 @@ impl Layout {
             if size != 1 && stride != expected {
                 return self.shape.contains(&0);
             }
-            expected *= size as isize;
+            expected = expected.wrapping_mul(size as isize);
         }
         true
     }
@@ -62,6 +62,7 @@ impl Layout {
     pub(crate) fn broadcast_to(&self, op: &'static str, shape: &Shape) -> Result<Layout> {
         let fail = || Error::Broadcast { op, lhs: self.shape.clone(), rhs: shape.clone() };
         let added = shape.rank().checked_sub(self.shape.rank()).ok_or_else(fail)?;
+        shape.checked_numel(op)?;
         let mut strides = Strides::from_elem(0, added);
         for i in 0..self.shape.rank() {
             match (self.shape[i], shape[i + added]) {
@@ -76,11 +77,14 @@ impl Layout {
     /// Elements `start, start + step, …` of an axis, `len` of them; the caller has checked the range.
     pub(crate) fn slice_axis(&self, axis: usize, start: usize, step: usize, len: usize) -> Layout {
         let mut out = self.clone();
-        if len > 0 {
+        out.shape.0[axis] = len;
+        // A view of nothing must not begin beyond the buffer, nor a step that is never taken overflow.
+        if !out.shape.contains(&0) {
             out.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
         }
-        out.shape.0[axis] = len;
-        out.strides[axis] *= step as isize;
+        if len > 1 {
+            out.strides[axis] *= step as isize;
+        }
         out
     }
 

@@ -70,11 +70,11 @@ impl Shape {
         Shape(sizes.filter_map(|(i, &d)| if !reduced.has(i) { Some(d) } else { keepdim.then_some(1) }).collect())
     }
 
-    /// Row-major strides.
+    /// Row-major strides; those of a shape without elements mean nothing and may wrap.
     pub(crate) fn contiguous_strides(&self) -> SmallVec<[isize; 4]> {
-        let mut strides = SmallVec::from_elem(1, self.rank());
+        let mut strides = SmallVec::<[isize; 4]>::from_elem(1, self.rank());
         for i in (1..self.rank()).rev() {
-            strides[i - 1] = strides[i] * self.0[i] as isize;
+            strides[i - 1] = strides[i].wrapping_mul(self.0[i] as isize);
         }
         strides
     }

@@ -1,7 +1,8 @@
 //! Reductions over contiguous data seen as `[outer, mid, inner]`, folding `mid` away.
 //!
-//! Every order of evaluation is fixed by the sizes: blocks are folded in parallel lanes and merged as a balanced tree,
-//! which also keeps the rounding error of a long sum near that of a short one.
+//! Every order of evaluation is fixed by the sizes. A row is folded in parallel lanes, block by block, and the blocks are
+//! merged as a balanced tree, which keeps the rounding error of a long sum near that of a short one. Columns are folded
+//! side by side, 128 rows at a time, and these parts one after the other.
 
 use super::cpu::{Kernel, MulAdd, dispatch};
 use super::split;

@@ -1,6 +1,6 @@
 //! Views, joins and indices, against index arithmetic.
 
-use tensor::{Tensor, s};
+use tensor::{Slice, Tensor, s};
 
 use super::layouts;
 use super::naive::{Naive, same};
@@ -101,4 +101,15 @@ fn indices() {
             x(0, a[0], a[1]) + added[a[0]][a[1]]
         },
     );
+}
+
+#[test]
+fn views_of_nothing_and_huge_steps_stay_inside_the_buffer() {
+    let nothing = Tensor::<f32>::zeros([0, 1000]).narrow(1, 900, 2);
+    assert_eq!((nothing.to_vec(), nothing.as_slice()), (vec![], Some(&[][..])));
+    assert_eq!(nothing.sum(0), Tensor::from([0.0, 0.0]));
+    let row = Tensor::from([1.0f32, 2.0, 3.0]);
+    assert_eq!(row.slice([Slice::from(1..).step(usize::MAX)]), Tensor::from([2.0]));
+    let error = row.narrow(0, 0, 1).try_broadcast_to([1 << 40, 1 << 40]).unwrap_err();
+    assert_eq!(error.to_string(), "broadcast_to: shape [1099511627776, 1099511627776] has too many elements");
 }
