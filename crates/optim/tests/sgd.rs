@@ -202,7 +202,7 @@ fn options_out_of_range_are_errors_and_nothing_changes() {
         (Sgd::new(-0.1), "step: the learning rate is -0.1, expected a finite number, at least 0"),
         (plain().momentum(-0.1), "step: momentum is -0.1, expected a finite number, at least 0"),
         (plain().momentum(f64::NAN), "step: momentum is NaN, expected a finite number, at least 0"),
-        (plain().dampening(f64::NAN), "step: dampening is NaN, expected a finite number, at least 0"),
+        (plain().dampening(f64::NAN), "step: dampening is NaN, expected a finite number"),
         (plain().weight_decay(-1.0), "step: weight decay is -1, expected a finite number, at least 0"),
         (plain().weight_decay(f64::INFINITY), "step: weight decay is inf, expected a finite number, at least 0"),
         (plain().nesterov(true), "step: momentum is 0, expected more than 0 for Nesterov's momentum"),
