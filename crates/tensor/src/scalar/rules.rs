@@ -63,6 +63,7 @@ pub(crate) use table;
 
 /// 2/√π, the slope of erf at 0.
 const ERF_SLOPE: f64 = std::f64::consts::FRAC_2_SQRT_PI;
+
 table! {
     Neg "neg" [x] -> y => -x, vjp(g) [-g];
     Abs "abs" [x] -> y => x.abs(), vjp(g) [by_sign(x, -g, g)];
