@@ -12,6 +12,7 @@ pub(crate) mod matmul;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub(crate) mod split;
+mod team;
 #[cfg(test)]
 mod tests;
 pub(crate) mod update;

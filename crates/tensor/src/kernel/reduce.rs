@@ -66,6 +66,9 @@ impl Fold for Min {
 pub(super) const LANES: usize = 32;
 /// Elements folded straight before the tree takes over.
 pub(super) const BLOCK: usize = 4096;
+/// A long slice is folded in at most so many parts, each of at least so many elements, by several threads.
+const PARTS: usize = 64;
+const PART: usize = 1 << 15;
 /// Columns folded side by side, and rows before the partial result is merged.
 const TILE: usize = 64;
 pub(super) const ROWS: usize = 128;
@@ -114,16 +117,28 @@ impl<T: Float, F: Fold> Kernel for Row<'_, T, F> {
 
 /// A whole slice folded to one number.
 pub(crate) fn all<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
+    let part = x.len().div_ceil(PARTS).next_multiple_of(BLOCK).max(PART);
+    if x.len() <= part {
+        return tree(fold, x);
+    }
+    let mut parts = [fold.empty::<T>(); PARTS];
+    let parts = &mut parts[..x.len().div_ceil(part)];
+    split::row_groups(parts, 1, part, &|first, out| {
+        for (i, out) in out.iter_mut().enumerate() {
+            let from = (first + i) * part;
+            *out = tree(fold, &x[from..x.len().min(from + part)]);
+        }
+    });
+    tree(fold, parts)
+}
+
+/// As [`all`], on the calling thread.
+fn tree<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
     if x.len() <= BLOCK {
         return dispatch(Row { fold, x });
     }
     let (left, right) = x.split_at((x.len() / 2).next_multiple_of(BLOCK));
-    let (a, b) = if split::pays(x.len()) {
-        rayon::join(|| all(fold, left), || all(fold, right))
-    } else {
-        (all(fold, left), all(fold, right))
-    };
-    fold.fold(a, b)
+    fold.fold(tree(fold, left), tree(fold, right))
 }
 
 /// out\[o, j\] = fold over i of x\[o, i, j\], for `x` of `[outer, mid, inner]` and `out` of `[outer, inner]`.

@@ -1,15 +1,63 @@
 //! Splitting work over threads, at points that depend on its size only, so that results do not depend on the number
 //! of threads.
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::team;
+
 /// Elements that a thread works on at a time.
-pub(crate) const GRAIN: usize = 1 << 15;
+pub(crate) const GRAIN: usize = 1 << 14;
 
-/// Work below this many elements stays on the calling thread: waking a sleeping thread costs tens of microseconds.
-const PARALLEL: usize = 1 << 18;
+/// Work below this many nanoseconds stays on the calling thread: handing a part over costs about one microsecond, with
+/// what has to move from cache to cache.
+pub(crate) const SHARED: usize = 8_000;
 
-/// Whether a loop over `elements` is worth more than one thread.
-pub(crate) fn pays(elements: usize) -> bool {
-    elements >= PARALLEL && rayon::current_num_threads() > 1
+/// Elements of an elementwise loop to a nanosecond: what arithmetic and the second cache allow for a common rule.
+const RATE: usize = 4;
+
+/// Calls `run` with each of 0..tasks once, on several threads where that pays. `work` is about what all of them take on
+/// one thread, in nanoseconds.
+pub(crate) fn each(tasks: usize, work: usize, run: impl Fn(usize) + Sync) {
+    if work < SHARED {
+        (0..tasks).for_each(run);
+    } else {
+        team::each(tasks, work, &run);
+    }
+}
+
+/// A slice whose parts are written by the tasks of one job, each by one of them.
+pub(crate) struct Parts<'a, T> {
+    at: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it stands for a mutable slice, of which every thread gets parts of its own.
+unsafe impl<T: Send> Sync for Parts<'_, T> {}
+
+impl<'a, T> Parts<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Parts { at: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// # Safety
+    /// No part that overlaps this one is in use.
+    #[allow(clippy::mut_from_ref, reason = "the caller promises disjoint parts")]
+    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "part {range:?} of {} elements", self.len);
+        // SAFETY: inside the slice, which is borrowed for as long as we are; the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at.add(range.start), range.len()) }
+    }
+}
+
+/// Calls `body(range)` for pieces of `0..len`, which are cut at multiples of [`GRAIN`].
+pub(crate) fn ranges(len: usize, body: impl Fn(Range<usize>) + Sync) {
+    let work = len / RATE;
+    if work < SHARED {
+        return body(0..len);
+    }
+    each(len.div_ceil(GRAIN), work, |task| body(task * GRAIN..len.min((task + 1) * GRAIN)));
 }
 
 /// Calls `body(start, parts)` on pieces of the slices `outs`, which are cut at multiples of [`GRAIN`] elements; a
@@ -19,41 +67,27 @@ pub(crate) fn chunks<T: Send, const K: usize>(
     outs: [Option<&mut [T]>; K],
     body: &(impl Fn(usize, [Option<&mut [T]>; K]) + Sync),
 ) {
-    if pays(len) {
-        halves(0, len, outs, body);
-    } else {
-        body(0, outs);
-    }
-}
-
-fn halves<T: Send, const K: usize>(
-    start: usize,
-    len: usize,
-    outs: [Option<&mut [T]>; K],
-    body: &(impl Fn(usize, [Option<&mut [T]>; K]) + Sync),
-) {
-    if len <= GRAIN {
-        return body(start, outs);
-    }
-    let mid = (len / 2).next_multiple_of(GRAIN);
-    let mut right = [const { None }; K];
-    let mut left = [const { None }; K];
-    for (i, out) in outs.into_iter().enumerate() {
-        if let Some((a, b)) = out.map(|out| out.split_at_mut(mid)) {
-            (left[i], right[i]) = (Some(a), Some(b));
-        }
-    }
-    rayon::join(|| halves(start, mid, left, body), || halves(start + mid, len - mid, right, body));
+    let outs = outs.map(|out| out.map(Parts::new));
+    ranges(len, |range| {
+        // SAFETY: the ranges are disjoint, and each is met once.
+        let parts = outs.each_ref().map(|out| out.as_ref().map(|out| unsafe { out.part(range.clone()) }));
+        body(range.start, parts);
+    });
 }
 
 /// Calls `body(first_row, rows)` on groups of whole rows of `out`, about [`GRAIN`] elements of work each, where a row
-/// has `width` elements in `out` and stands for `work` elements of work.
+/// has `width` elements in `out`, the last maybe fewer, and stands for `work` elements of work.
 pub(crate) fn row_groups<T: Send>(out: &mut [T], width: usize, work: usize, body: &(impl Fn(usize, &mut [T]) + Sync)) {
-    let rows = out.len().checked_div(width).unwrap_or(0);
+    let (len, rows) = (out.len(), if width == 0 { 0 } else { out.len().div_ceil(width) });
     let group = (GRAIN / work.max(1)).max(1);
-    if !pays(rows * work) || rows <= group {
+    let all = rows.saturating_mul(work) / RATE;
+    if all < SHARED || rows <= group {
         return body(0, out);
     }
-    use rayon::prelude::*;
-    out.par_chunks_mut(group * width).enumerate().for_each(|(i, part)| body(i * group, part));
+    let out = Parts::new(out);
+    each(rows.div_ceil(group), all, |task| {
+        let (first, end) = (task * group, rows.min((task + 1) * group));
+        // SAFETY: the groups are disjoint, and each is met once.
+        body(first, unsafe { out.part(first * width..len.min(end * width)) });
+    });
 }

@@ -3,7 +3,7 @@
 use std::array;
 
 use super::cpu::{Kernel, MulAdd, dispatch};
-use super::split::{GRAIN, pays};
+use super::split::{Parts, ranges};
 use crate::float::Float;
 use crate::scalar::{Lane, Scalar};
 
@@ -59,26 +59,10 @@ impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
 /// Applies a rule to slices of one length.
 pub(crate) fn update<T: Float, R: Update<S>, const S: usize>(rule: R, p: &mut [T], g: &[T], state: [&mut [T]; S]) {
     assert!(g.len() == p.len() && state.iter().all(|s| s.len() == p.len()), "update: lengths differ");
-    match pays(p.len()) {
-        true => halves(rule, p, g, state),
-        false => dispatch(Pass { rule, p, g, state }),
-    }
-}
-
-fn halves<T: Float, R: Update<S>, const S: usize>(rule: R, p: &mut [T], g: &[T], state: [&mut [T]; S]) {
-    if p.len() <= GRAIN {
-        return dispatch(Pass { rule, p, g, state });
-    }
-    let mid = (p.len() / 2).next_multiple_of(GRAIN);
-    let (p0, p1) = p.split_at_mut(mid);
-    let (g0, g1) = g.split_at(mid);
-    let mut pairs = state.map(|s| Some(s.split_at_mut(mid)));
-    let mut right = [const { None }; S];
-    let left = array::from_fn(|k| {
-        let (a, b) = pairs[k].take().expect("taken once");
-        right[k] = Some(b);
-        a
+    let (p, state) = (Parts::new(p), state.map(Parts::new));
+    ranges(g.len(), |range| {
+        // SAFETY: the ranges are disjoint, and each is met once.
+        let (p, state) = unsafe { (p.part(range.clone()), state.each_ref().map(|s| s.part(range.clone()))) };
+        dispatch(Pass { rule, p, g: &g[range], state });
     });
-    let right = right.map(|s: Option<&mut [T]>| s.expect("one each"));
-    rayon::join(|| halves(rule, p0, g0, left), || halves(rule, p1, g1, right));
 }
