@@ -151,10 +151,10 @@ impl<T: Float> Array<T> for Tensor<T> {
         needs: &[bool],
     ) -> Grads<Self> {
         let shape = y.shape();
-        let wide = x.map(|x| x.broadcast_to(shape));
-        let mut grads: [Option<Self>; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build(shape, |_| ())));
+        let wide = x.map(|x| (x.shape() != shape).then(|| x.broadcast_to(shape)));
+        let mut grads: [Option<Self>; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build_like(y, |_| ())));
         let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
-        let x = wide.each_ref().map(Tensor::strided);
+        let x = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
         map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
         grads.into_iter().collect()
     }

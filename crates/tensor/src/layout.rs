@@ -8,11 +8,18 @@ use crate::shape::Shape;
 type Strides = SmallVec<[isize; 4]>;
 
 /// Shape, strides (in elements) and offset: element `i` lies at `offset + Σ iₐ·strideₐ`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Layout {
     pub(crate) shape: Shape,
     pub(crate) strides: Strides,
     pub(crate) offset: usize,
+}
+
+impl Clone for Layout {
+    /// As for [`Shape`]: without going element by element.
+    fn clone(&self) -> Layout {
+        Layout { shape: self.shape.clone(), strides: Strides::from_slice(&self.strides), offset: self.offset }
+    }
 }
 
 impl Layout {

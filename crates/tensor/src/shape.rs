@@ -14,8 +14,15 @@ use crate::error::{Error, Result};
 /// assert_eq!((shape.rank(), shape.numel()), (2, 6));
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(pub(crate) SmallVec<[usize; 4]>);
+
+impl Clone for Shape {
+    /// One copy of all sizes, where the derived clone would go element by element.
+    fn clone(&self) -> Shape {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Shape {
     /// The number of axes.

@@ -21,52 +21,71 @@ struct Buffer<T> {
     class: Option<usize>,
 }
 
-/// A reference to a buffer, or to none.
-pub(crate) struct Storage<T: Element>(Option<Arc<Buffer<T>>>);
+/// Where a tensor's elements are.
+#[derive(Clone)]
+pub(crate) enum Storage<T: Element> {
+    /// Nowhere: what a released value holds.
+    Empty,
+    /// A single element needs no buffer.
+    One(T),
+    Shared(Shared<T>),
+}
+
+/// A reference to a buffer; `None` only while it is being dropped.
+#[derive(Clone)]
+pub(crate) struct Shared<T: Element>(Option<Arc<Buffer<T>>>);
 
 impl<T: Element> Storage<T> {
-    /// No buffer at all: what a released value holds.
-    pub(crate) const EMPTY: Storage<T> = Storage(None);
-
-    /// A buffer for at least `len` elements, whose contents are whatever its last owner left.
+    /// Room for `len` elements, whose contents are whatever its last owner left.
     pub(crate) fn recycled(len: usize) -> Storage<T> {
+        if len == 1 {
+            return Storage::One(T::default());
+        }
         let class = class_of(len);
         let pooled = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
-        Storage(Some(pooled.unwrap_or_else(|| Arc::new(Buffer::new(class)))))
+        Storage::Shared(Shared(Some(pooled.unwrap_or_else(|| Arc::new(Buffer::new(class))))))
     }
 
     /// A user's data, as it is.
     pub(crate) fn from_vec(data: Vec<T>) -> Storage<T> {
-        Storage(Some(Arc::new(Buffer { data, start: 0, class: None })))
+        match data[..] {
+            [one] => Storage::One(one),
+            _ => Storage::Shared(Shared(Some(Arc::new(Buffer { data, start: 0, class: None })))),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Storage::Empty)
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
-        self.0.as_ref().map_or(&[], |buffer| &buffer.data[buffer.start..])
+        match self {
+            Storage::Empty => &[],
+            Storage::One(one) => std::slice::from_ref(one),
+            Storage::Shared(shared) => shared.0.as_ref().map_or(&[], |buffer| &buffer.data[buffer.start..]),
+        }
     }
 
     /// The elements for writing, if nobody shares them.
     pub(crate) fn unique_mut(&mut self) -> Option<&mut [T]> {
-        let buffer = Arc::get_mut(self.0.as_mut()?)?;
-        Some(&mut buffer.data[buffer.start..])
+        match self {
+            Storage::Empty => None,
+            Storage::One(one) => Some(std::slice::from_mut(one)),
+            Storage::Shared(shared) => {
+                let buffer = Arc::get_mut(shared.0.as_mut()?)?;
+                Some(&mut buffer.data[buffer.start..])
+            }
+        }
     }
 
     /// Whether both refer to one buffer.
     pub(crate) fn same(&self, other: &Storage<T>) -> bool {
-        matches!((&self.0, &other.0), (Some(a), Some(b)) if Arc::ptr_eq(a, b))
+        let (Storage::Shared(a), Storage::Shared(b)) = (self, other) else { return false };
+        matches!((&a.0, &b.0), (Some(a), Some(b)) if Arc::ptr_eq(a, b))
     }
 }
 
-impl<T: Element> Clone for Storage<T> {
-    fn clone(&self) -> Storage<T> {
-        Storage(self.0.clone())
-    }
-}
-
-impl<T: Element> Drop for Storage<T> {
+impl<T: Element> Drop for Shared<T> {
     fn drop(&mut self) {
         let Some(mut buffer) = self.0.take() else { return };
         let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };

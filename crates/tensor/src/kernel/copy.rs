@@ -26,14 +26,7 @@ pub(crate) enum Reader<'a, T> {
 
 impl<'a, T: Copy> Strided<'a, T> {
     pub(crate) fn reader(self) -> Reader<'a, T> {
-        let runs = merge(self.sizes, self.strides);
-        match runs[..] {
-            _ if self.sizes.contains(&0) => Reader::Flat(&[]),
-            [] => Reader::Flat(&self.data[self.offset..self.offset + 1]),
-            [(n, 1)] => Reader::Flat(&self.data[self.offset..self.offset + n]),
-            [(_, 0)] => Reader::Splat(self.data[self.offset]),
-            _ => Reader::Gather { data: self.data, offset: self.offset, runs },
-        }
+        Reader::new(self.data, self.offset, self.sizes, self.strides)
     }
 
     /// Copies the elements to `out`, in row-major order.
@@ -57,7 +50,19 @@ fn merge(sizes: &[usize], strides: &[isize]) -> Runs {
     runs
 }
 
-impl<T: Copy> Reader<'_, T> {
+impl<'a, T: Copy> Reader<'a, T> {
+    /// The way to read elements of `data`, as in [`Strided`].
+    pub(crate) fn new(data: &'a [T], offset: usize, sizes: &[usize], strides: &[isize]) -> Reader<'a, T> {
+        let runs = merge(sizes, strides);
+        match runs[..] {
+            _ if sizes.contains(&0) => Reader::Flat(&[]),
+            [] => Reader::Flat(&data[offset..offset + 1]),
+            [(n, 1)] => Reader::Flat(&data[offset..offset + n]),
+            [(_, 0)] => Reader::Splat(data[offset]),
+            _ => Reader::Gather { data, offset, runs },
+        }
+    }
+
     /// The elements `start..start + len`, gathered into `block` where they do not lie together. A splat is expected
     /// to stand in `block` already.
     #[inline(always)]

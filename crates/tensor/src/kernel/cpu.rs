@@ -122,3 +122,33 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
     // AArch64 always has the fused instruction.
     if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Unfused>() }
 }
+
+/// Asks for a slice to be brought into the first cache while other work goes on.
+#[inline]
+pub(crate) fn bring_near<T>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in slice.chunks(CACHE_LINE / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint that no program can see the effect of; the address is a slice's.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
+
+/// As [`bring_near`], for a slice that will be written.
+#[inline]
+pub(crate) fn bring_near_to_write<T>(slice: &mut [T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in slice.chunks(CACHE_LINE / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_ET0>(line.as_ptr().cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
+
+/// Bytes that come from memory together, on nearly all processors.
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;

@@ -18,7 +18,7 @@ pub(crate) fn map<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [Stri
     split::chunks(out.len(), [Some(out)], &|start, [out]| {
         let out = out.expect("present");
         match flat(&x, start, out.len()) {
-            Some(x) => dispatch(Forward { rule, x, out }),
+            Some(x) => forward(rule, x, out),
             None => map_blocks(rule, &x, start, out),
         }
     });
@@ -33,6 +33,44 @@ fn flat<'a, T: Copy, const N: usize>(x: &'a [Reader<'a, T>; N], start: usize, le
         *slice = &data[start..start + len];
     }
     Some(slices)
+}
+
+/// out = rule(x), for slices of one length.
+pub(crate) fn forward<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [&[T]; N], out: &mut [T]) {
+    dispatch(Forward { rule, x, out });
+}
+
+/// outᵢ = g·∂rule/∂xᵢ, for slices of one length.
+///
+/// # Panics
+/// Unless there are as many outputs as inputs.
+pub(crate) fn backward<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    g: &[T],
+    x: [&[T]; N],
+    y: &[T],
+    out: &mut [&mut [T]],
+) {
+    dispatch(Backward { rule, g, x, y, out: each_of(out) });
+}
+
+/// As [`backward`], with y = rule(x) computed in the same pass where the rule's gradient makes use of it.
+///
+/// # Panics
+/// Unless there are as many outputs as inputs.
+pub(crate) fn backward_of<T: Float, R: Elementwise<N>, const N: usize>(
+    rule: R,
+    g: &[T],
+    x: [&[T]; N],
+    out: &mut [&mut [T]],
+) {
+    dispatch(BackwardOf { rule, g, x, out: each_of(out) });
+}
+
+fn each_of<'a, T, const N: usize>(slices: &'a mut [&mut [T]]) -> [&'a mut [T]; N] {
+    assert_eq!(slices.len(), N);
+    let mut slices = slices.iter_mut();
+    array::from_fn(|_| &mut **slices.next().expect("counted"))
 }
 
 fn map_blocks<T: Float, R: Elementwise<N>, const N: usize>(
@@ -167,6 +205,30 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, 
     }
 }
 
+struct BackwardOf<'a, T, R, const N: usize> {
+    rule: R,
+    g: &'a [T],
+    x: [&'a [T]; N],
+    out: [&'a mut [T]; N],
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for BackwardOf<'_, T, R, N> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        let n = self.g.len();
+        let x = self.x.map(|x| &x[..n]);
+        let out = self.out.map(|out| &mut out[..n]);
+        for i in 0..n {
+            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let d = self.rule.vjp(Lane::new(self.g[i]), x, self.rule.eval(x));
+            for k in 0..N {
+                out[k][i] = d[k].0;
+            }
+        }
+    }
+}
+
 struct AddAssign<'a, T> {
     out: &'a mut [T],
     x: &'a [T],
@@ -182,12 +244,17 @@ impl<T: Float> Kernel for AddAssign<'_, T> {
     }
 }
 
+/// out += x on the calling thread, for slices of one length.
+pub(crate) fn add<T: Float>(out: &mut [T], x: &[T]) {
+    dispatch(AddAssign { out, x });
+}
+
 /// out += x, for slices of one length.
 pub(crate) fn add_assign<T: Float>(out: &mut [T], x: &[T]) {
     assert_eq!(out.len(), x.len());
     split::chunks(x.len(), [Some(out)], &|start, [out]| {
         let out = out.expect("present");
         let x = &x[start..start + out.len()];
-        dispatch(AddAssign { out, x });
+        add(out, x);
     });
 }

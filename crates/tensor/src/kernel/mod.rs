@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod chain;
 pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod cpu;

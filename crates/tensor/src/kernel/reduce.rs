@@ -4,6 +4,8 @@
 //! merged as a balanced tree, which keeps the rounding error of a long sum near that of a short one. Columns are folded
 //! side by side, 128 rows at a time, and these parts one after the other.
 
+use std::ops::Range;
+
 use super::cpu::{Kernel, MulAdd, dispatch};
 use super::split;
 use crate::float::Float;
@@ -65,7 +67,7 @@ impl Fold for Min {
 /// Sums that run side by side: enough for two vectors in flight at the widest registers.
 pub(super) const LANES: usize = 32;
 /// Elements folded straight before the tree takes over.
-pub(super) const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 /// A long slice is folded in at most so many parts, each of at least so many elements, by several threads.
 const PARTS: usize = 64;
 const PART: usize = 1 << 15;
@@ -117,28 +119,38 @@ impl<T: Float, F: Fold> Kernel for Row<'_, T, F> {
 
 /// A whole slice folded to one number.
 pub(crate) fn all<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
-    let part = x.len().div_ceil(PARTS).next_multiple_of(BLOCK).max(PART);
-    if x.len() <= part {
-        return tree(fold, x);
+    all_of(fold, x.len(), &|range| block(fold, &x[range]))
+}
+
+/// At most [`BLOCK`] elements folded to one number.
+pub(crate) fn block<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
+    dispatch(Row { fold, x })
+}
+
+/// `len` elements folded to one number, where `block` folds ranges of at most [`BLOCK`] of them.
+pub(crate) fn all_of<T: Float, F: Fold>(fold: F, len: usize, block: &(impl Fn(Range<usize>) -> T + Sync)) -> T {
+    let part = len.div_ceil(PARTS).next_multiple_of(BLOCK).max(PART);
+    if len <= part {
+        return tree(fold, 0..len, block);
     }
     let mut parts = [fold.empty::<T>(); PARTS];
-    let parts = &mut parts[..x.len().div_ceil(part)];
+    let parts = &mut parts[..len.div_ceil(part)];
     split::row_groups(parts, 1, part, &|first, out| {
         for (i, out) in out.iter_mut().enumerate() {
             let from = (first + i) * part;
-            *out = tree(fold, &x[from..x.len().min(from + part)]);
+            *out = tree(fold, from..len.min(from + part), block);
         }
     });
-    tree(fold, parts)
+    dispatch(Row { fold, x: parts })
 }
 
-/// As [`all`], on the calling thread.
-fn tree<T: Float, F: Fold>(fold: F, x: &[T]) -> T {
-    if x.len() <= BLOCK {
-        return dispatch(Row { fold, x });
+/// As [`all_of`], on the calling thread.
+fn tree<T: Float, F: Fold>(fold: F, range: Range<usize>, block: &impl Fn(Range<usize>) -> T) -> T {
+    if range.len() <= BLOCK {
+        return block(range);
     }
-    let (left, right) = x.split_at((x.len() / 2).next_multiple_of(BLOCK));
-    fold.fold(tree(fold, left), tree(fold, right))
+    let middle = range.start + (range.len() / 2).next_multiple_of(BLOCK);
+    fold.fold(tree(fold, range.start..middle, block), tree(fold, middle..range.end, block))
 }
 
 /// out\[o, j\] = fold over i of x\[o, i, j\], for `x` of `[outer, mid, inner]` and `out` of `[outer, inner]`.

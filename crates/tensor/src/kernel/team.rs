@@ -1,18 +1,22 @@
 //! The threads that share one kernel's work.
 //!
-//! A kernel lasts from a few microseconds to a few milliseconds, and waking a sleeping thread costs about 70 µs. So
-//! helpers, which are tasks on rayon's threads, stay awake for a while after each job and look for the next one, and
-//! nobody ever waits for a helper to arrive: the caller begins at once, and takes all tasks that no helper has taken.
-//! There is one job at a time; a caller that finds another one under way works alone.
+//! A kernel lasts from a few microseconds to a few milliseconds, and waking a sleeping thread takes about 70 µs. So
+//! helpers stay awake for a while after each job and look for the next one, and nobody ever waits for a helper to
+//! arrive: the caller begins at once, and takes all tasks that no helper has taken. There is one job at a time; a
+//! caller that finds another one under way works alone, for then the cores have enough to do.
+//!
+//! Rayon says how many threads may take part (`RAYON_NUM_THREADS`, or the pool that the caller runs in), but the
+//! helpers are not its own: they would keep a pool's workers from other work, and calling them would allocate.
 
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How long a helper looks for the next job before it gives its thread back to rayon.
+/// How long a helper looks for the next job before it sleeps.
 const LINGER: Duration = Duration::from_micros(300);
 
 /// Work, in nanoseconds, that callers do alone before they wake a sleeping helper for it.
@@ -42,13 +46,19 @@ struct Team {
     /// Tasks taken, and those of them that helpers took.
     taken: Line<AtomicUsize>,
     by_helpers: Line<AtomicUsize>,
-    /// Helpers that have been called and have not gone.
-    called: AtomicUsize,
-    /// Work done alone since a helper was last called, in nanoseconds.
+    /// The helpers, with the number of those that are awake.
+    helpers: Mutex<Vec<Helper>>,
+    awake: AtomicUsize,
+    /// Work done alone since a helper was last woken, in nanoseconds.
     alone: AtomicUsize,
     job: UnsafeCell<Job>,
     /// What a helper's task panicked with.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+struct Helper {
+    awake: Arc<AtomicBool>,
+    thread: Thread,
 }
 
 /// A value on cache lines of its own.
@@ -65,7 +75,8 @@ static TEAM: Team = Team {
     inside: Line(AtomicUsize::new(0)),
     taken: Line(AtomicUsize::new(0)),
     by_helpers: Line(AtomicUsize::new(0)),
-    called: AtomicUsize::new(0),
+    helpers: Mutex::new(Vec::new()),
+    awake: AtomicUsize::new(0),
     alone: AtomicUsize::new(0),
     job: UnsafeCell::new(Job { run: &|_| (), tasks: 0, limit: 0 }),
     panic: Mutex::new(None),
@@ -77,29 +88,53 @@ static TEAM: Team = Team {
 /// # Panics
 /// If a task does, once no other is running.
 pub(super) fn each(tasks: usize, work: usize, run: &Task<'_>) {
-    let threads = rayon::current_num_threads();
-    if threads > 1 && tasks > 1 && TEAM.called(threads - 1, work) && !TEAM.held.0.swap(true, Ordering::Acquire) {
-        TEAM.share(tasks, threads - 1, run);
+    let helpers = rayon::current_num_threads() - 1;
+    if helpers > 0 && tasks > 1 && TEAM.ready(helpers, work) && TEAM.hold() {
+        TEAM.share(tasks, helpers, run);
     } else {
         (0..tasks).for_each(run);
     }
 }
 
 impl Team {
-    /// Whether there are helpers. Calls for them where the work that they could have shared repays waking them.
-    fn called(&self, wanted: usize, work: usize) -> bool {
-        let called = self.called.load(Ordering::Relaxed);
-        if called < wanted {
-            let alone = self.alone.load(Ordering::Relaxed).saturating_add(work);
-            let patient = alone < PATIENCE;
-            self.alone.store(if patient { alone } else { 0 }, Ordering::Relaxed);
-            if !patient {
-                self.called.fetch_add(wanted - called, Ordering::Relaxed);
-                (called..wanted).for_each(|_| rayon::spawn(|| TEAM.help()));
-                return true;
+    /// Whether any helper is awake. Wakes them where the work that they could have shared repays it.
+    fn ready(&self, wanted: usize, work: usize) -> bool {
+        let awake = self.awake.load(Ordering::Relaxed);
+        if awake >= wanted {
+            return true;
+        }
+        let alone = self.alone.load(Ordering::Relaxed).saturating_add(work);
+        if alone < PATIENCE {
+            self.alone.store(alone, Ordering::Relaxed);
+            return awake > 0;
+        }
+        self.alone.store(0, Ordering::Relaxed);
+        self.wake(wanted);
+        true
+    }
+
+    /// Wakes the first `wanted` helpers, of which there may be none yet.
+    fn wake(&self, wanted: usize) {
+        let mut helpers = lock(&self.helpers);
+        for number in 0..wanted {
+            if number == helpers.len() {
+                let Ok(helper) = Helper::start(number) else { return };
+                helpers.push(helper);
+            }
+            if !helpers[number].awake.swap(true, Ordering::AcqRel) {
+                self.awake.fetch_add(1, Ordering::Relaxed);
+                helpers[number].thread.unpark();
             }
         }
-        called > 0
+    }
+
+    /// Takes the job, unless another caller has it: then others keep the cores busy, and no helper is missed.
+    fn hold(&self) -> bool {
+        let free = !self.held.0.swap(true, Ordering::Acquire);
+        if !free {
+            self.alone.store(0, Ordering::Relaxed);
+        }
+        free
     }
 
     /// The caller's part of a job, which begins at the first task while helpers begin at the last, so that the same
@@ -121,7 +156,7 @@ impl Team {
         drop(closing);
     }
 
-    /// The life of a helper, on one of rayon's threads.
+    /// Takes part in jobs until there has been none for a while.
     fn help(&self) {
         let mut idle = Instant::now();
         let mut looks = 0;
@@ -131,11 +166,10 @@ impl Team {
             }
             looks += 1;
             if looks % 64 == 0 && idle.elapsed() > LINGER {
-                break;
+                return;
             }
             std::hint::spin_loop();
         }
-        self.called.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Takes part in the open job; false where there is none any more, or no room.
@@ -150,7 +184,7 @@ impl Team {
             // SAFETY: the task outlives the job, which stays until we have left.
             let run = unsafe { &**run };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.take_last(*tasks, run))) {
-                self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(panic);
+                lock(&self.panic).get_or_insert(panic);
             }
         }
         self.inside.0.fetch_sub(1, Ordering::Release);
@@ -167,9 +201,31 @@ impl Team {
         let mut looks = 0;
         while self.inside.0.load(Ordering::SeqCst) > 0 {
             looks += 1;
-            if looks < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if looks < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
         }
     }
+}
+
+impl Helper {
+    fn start(number: usize) -> std::io::Result<Helper> {
+        let awake = Arc::new(AtomicBool::new(false));
+        let mine = awake.clone();
+        let life = move || loop {
+            while !mine.load(Ordering::Acquire) {
+                thread::park();
+            }
+            TEAM.help();
+            TEAM.awake.fetch_sub(1, Ordering::Relaxed);
+            mine.store(false, Ordering::Release);
+        };
+        let thread = thread::Builder::new().name(format!("wengert-{number}")).spawn(life)?.thread().clone();
+        Ok(Helper { awake, thread })
+    }
+}
+
+/// Nothing that a panic could leave half-done is behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Ends a job, also where the caller's own task panics.
@@ -180,10 +236,10 @@ impl Drop for Closing<'_> {
         let team = self.0;
         team.open.0.store(false, Ordering::SeqCst);
         team.wait_for_helpers();
-        let panic = team.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let panic = lock(&team.panic).take();
         team.held.0.store(false, Ordering::Release);
         if let Some(panic) = panic
-            && !std::thread::panicking()
+            && !thread::panicking()
         {
             resume_unwind(panic);
         }

@@ -8,6 +8,7 @@ use super::{Op, methods};
 use crate::array::Array;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
+use crate::kernel::chain::Pointwise;
 use crate::kernel::map;
 use crate::scalar::rules::*;
 use crate::scalar::{Elementwise, Scalar};
@@ -22,6 +23,14 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
+        if x[1..].iter().all(|other| other.shape() == x[0].shape()) {
+            if x[0].numel() == 1 {
+                let mut y = [T::ZERO];
+                map::forward(self.0, x.map(Tensor::one), &mut y);
+                return Ok(x[0].number_like(y[0]));
+            }
+            return Ok(Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)));
+        }
         let mut shape = x[0].shape().clone();
         for x in &x[1..] {
             shape = shape.broadcast(x.shape(), R::NAME)?;
@@ -33,6 +42,25 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
         let x: [&A; N] = x.try_into().expect("as many inputs as the rule has");
         A::rule_vjp(self.0, &g, x, y, needs)
+    }
+
+    fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
+        Some(self)
+    }
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
+    fn eval(&self, x: &[&[T]], out: &mut [T]) {
+        map::forward(self.0, x.try_into().expect("as many inputs as the rule has"), out);
+    }
+
+    fn vjp(&self, g: &[T], x: &[&[T]], y: &[T], out: &mut [&mut [T]]) {
+        let x = x.try_into().expect("as many inputs as the rule has");
+        map::backward(self.0, g, x, y, out);
+    }
+
+    fn vjp_of(&self, g: &[T], x: &[&[T]], out: &mut [&mut [T]]) {
+        map::backward_of(self.0, g, x.try_into().expect("as many inputs as the rule has"), out);
     }
 }
 

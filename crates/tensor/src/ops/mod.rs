@@ -12,6 +12,8 @@ pub mod view;
 use crate::array::Array;
 use crate::error::Result;
 use crate::float::Float;
+use crate::kernel::chain::{Chain, Pointwise};
+use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads, Recorded, Var};
 use crate::tensor::Tensor;
 
@@ -54,6 +56,19 @@ pub trait Op<T: Float>: 'static {
     /// A gradient may have a shape that its input broadcasts to: whoever calls sums it to the input's own.
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A>;
 
+    /// The elementwise rule that the op is, for the tape to evaluate together with its neighbours.
+    #[doc(hidden)]
+    fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
+        None
+    }
+
+    /// The value for an input that exists only as a chain of elementwise rules, where the op needs no more than one
+    /// pass over it; `shape` is the input's.
+    #[doc(hidden)]
+    fn forward_chain(&self, _x: &Chain<'_, T>, _shape: &Shape) -> Option<Tensor<T>> {
+        None
+    }
+
     /// The gradient, computed now. Only an op that can accumulate in place overrides it; it must then equal
     /// [`vjp`](Op::vjp).
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
@@ -78,6 +93,14 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
 
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>> {
         Op::vjp(self, g, x, y, needs)
+    }
+
+    fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
+        Op::pointwise(self)
+    }
+
+    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>> {
+        Op::forward_chain(self, x, shape)
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
+use crate::kernel::chain::Chain;
 use crate::kernel::{reduce, rows};
 use crate::scalar::rules::Select;
 use crate::shape::{Axes, AxisSet, Shape};
@@ -30,6 +31,11 @@ impl<T: Float> Op<T> for Sum {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(x[0].fold(reduce::Sum, self.axes, self.keepdim))
+    }
+
+    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>> {
+        let all = self.axes == AxisSet::all(shape.rank());
+        all.then(|| Tensor::full(shape.reduced(&self.axes, self.keepdim), x.sum()))
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

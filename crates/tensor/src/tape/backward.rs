@@ -2,20 +2,93 @@
 
 use smallvec::SmallVec;
 
+use super::deferred::{self, ends_chain};
 use super::gradients::Gradients;
 use super::node::{Node, Origin};
 use super::var::Var;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
+use crate::kernel::chain::Pointwise;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+
+/// A gradient on its way. That of a single number is kept as one, which costs neither a buffer nor a layout.
+enum Adjoint<T: Float> {
+    Number(T),
+    Array(Tensor<T>),
+}
+
+impl<T: Float> Adjoint<T> {
+    fn new(grad: Tensor<T>) -> Adjoint<T> {
+        if grad.numel() == 1 { Adjoint::Number(grad.item()) } else { Adjoint::Array(grad) }
+    }
+
+    /// The gradient as a tensor, for a node of `shape`.
+    fn tensor(self, shape: &Shape) -> Tensor<T> {
+        match self {
+            Adjoint::Number(grad) => Tensor::full(shape, grad),
+            Adjoint::Array(grad) => grad,
+        }
+    }
+
+    fn accumulate(&mut self, grad: Adjoint<T>) {
+        match (self, grad) {
+            (Adjoint::Number(sum), Adjoint::Number(grad)) => *sum += grad,
+            (Adjoint::Array(sum), Adjoint::Array(grad)) => sum.accumulate(&grad),
+            _ => unreachable!("both are of the node's shape"),
+        }
+    }
+}
+
+/// The gradients that have been sent to nodes and not been passed on. Few are alive at a time, however long the tape.
+pub(super) struct Pending<T: Float> {
+    /// For each node, one more than the place of its gradient, or 0.
+    places: Vec<u32>,
+    alive: Vec<Option<Adjoint<T>>>,
+    free: Vec<u32>,
+}
+
+impl<T: Float> Default for Pending<T> {
+    fn default() -> Self {
+        Pending { places: Vec::new(), alive: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T: Float> Pending<T> {
+    /// Nothing pending, for a number of nodes.
+    fn restart(&mut self, nodes: usize) {
+        self.places.clear();
+        self.places.resize(nodes, 0);
+        self.alive.clear();
+        self.free.clear();
+    }
+
+    fn take(&mut self, id: usize) -> Option<Adjoint<T>> {
+        let place = std::mem::take(&mut self.places[id]).checked_sub(1)?;
+        self.free.push(place);
+        self.alive[place as usize].take()
+    }
+
+    fn add(&mut self, id: usize, grad: Adjoint<T>) {
+        if let Some(place) = self.places[id].checked_sub(1) {
+            let sum = self.alive[place as usize].as_mut().expect("a place that is not free is taken");
+            return sum.accumulate(grad);
+        }
+        let place = self.free.pop().unwrap_or(self.alive.len() as u32);
+        match self.alive.get_mut(place as usize) {
+            Some(empty) => *empty = Some(grad),
+            None => self.alive.push(Some(grad)),
+        }
+        self.places[id] = place + 1;
+    }
+}
 
 /// Where an op's [`backward`](crate::Op::backward) puts the gradients of its inputs.
 pub struct Adjoints<'a, T: Float> {
     nodes: &'a [Node<T>],
     inputs: &'a [u32],
     needs: &'a [bool],
-    grads: &'a mut [Option<Tensor<T>>],
+    pending: &'a mut Pending<T>,
 }
 
 impl<T: Float> Adjoints<'_, T> {
@@ -30,16 +103,14 @@ impl<T: Float> Adjoints<'_, T> {
         let id = self.inputs[i] as usize;
         let shape = self.nodes[id].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
-        match &mut self.grads[id] {
-            Some(sum) => sum.accumulate(&grad),
-            empty => *empty = Some(grad),
-        }
+        self.pending.add(id, Adjoint::new(grad));
     }
 
     /// Takes out what has been added for input `i` so far, to accumulate to it in place and [`add`](Adjoints::add) it
     /// back.
     pub fn take(&mut self, i: usize) -> Option<Tensor<T>> {
-        self.grads[self.inputs[i] as usize].take()
+        let id = self.inputs[i] as usize;
+        self.pending.take(id).map(|grad| grad.tensor(self.nodes[id].value.shape()))
     }
 }
 
@@ -90,46 +161,87 @@ impl<T: Float> Var<'_, T> {
             unwrap(Err(Error::Shape { op: "backward", expected, got: seed.shape().clone() }))
         }
         let tape = self.tape();
-        let mut grads = std::mem::take(&mut tape.nodes.borrow_mut().adjoints);
+        let mut pending = std::mem::take(&mut tape.nodes.borrow_mut().pending);
         let mut gradients = Gradients::new(tape.id, tape.life.get());
         {
             let nodes = tape.nodes.borrow();
             let nodes = &nodes.as_slice()[..=self.id() as usize];
-            grads.clear();
-            grads.resize_with(nodes.len(), || None);
+            pending.restart(nodes.len());
             if nodes[self.id() as usize].tracked() {
-                grads[self.id() as usize] = Some(seed);
+                pending.add(self.id() as usize, Adjoint::new(seed));
             }
-            sweep(nodes, &mut grads, &mut gradients);
+            sweep(nodes, &mut pending, &mut gradients);
         }
         gradients.sort();
-        tape.nodes.borrow_mut().adjoints = grads;
+        tape.nodes.borrow_mut().pending = pending;
         gradients
     }
 }
 
 #[track_caller]
-fn sweep<T: Float>(nodes: &[Node<T>], grads: &mut [Option<Tensor<T>>], gradients: &mut Gradients<T>) {
+fn sweep<T: Float>(nodes: &[Node<T>], pending: &mut Pending<T>, gradients: &mut Gradients<T>) {
     for (id, y) in nodes.iter().enumerate().rev() {
-        let Some(g) = grads[id].take() else { continue };
+        let Some(g) = pending.take(id) else { continue };
         match &y.origin {
             Origin::Constant => {}
-            Origin::Leaf => gradients.push_leaf(id as u32, g),
-            Origin::Param(tag) => gradients.push_param(tag.id, g),
-            Origin::Op => step(nodes, y, g, grads),
+            Origin::Leaf => gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
+            Origin::Param(tag) => gradients.push_param(tag.id, g.tensor(y.value.shape())),
+            Origin::Op if ends_chain(nodes, y) => chained(nodes, id, &g.tensor(y.value.shape()), pending),
+            Origin::Op => step(nodes, y, g, pending),
         }
     }
 }
 
 #[track_caller]
-fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Tensor<T>, grads: &mut [Option<Tensor<T>>]) {
-    let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
-    if inputs.iter().any(|node| node.value.is_released()) {
+fn expect_values<T: Float>(nodes: &[Node<T>], inputs: &[u32]) {
+    if inputs.iter().any(|&i| nodes[i as usize].is_released()) {
         let message = "an earlier `backward` let go of the parameters; use `backward_retain` for all but the last";
         unwrap(Err(Error::invalid("backward", message)))
     }
+}
+
+/// Sends a gradient through a chain of elementwise ops.
+#[track_caller]
+fn chained<T: Float>(nodes: &[Node<T>], id: usize, g: &Tensor<T>, pending: &mut Pending<T>) {
+    let chain = deferred::chain(nodes, id as u32);
+    expect_values(nodes, &chain.inputs);
+    chain.vjp(nodes, g, |id, grad| {
+        let shape = nodes[id as usize].value.shape();
+        let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
+        pending.add(id as usize, Adjoint::new(grad));
+    });
+}
+
+#[track_caller]
+fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut Pending<T>) {
+    expect_values(nodes, &y.inputs);
+    let op = y.op.as_ref().expect("an op node holds its op");
+    if let (Adjoint::Number(g), Some(rule)) = (&g, op.pointwise())
+        && numbers(nodes, y, *g, rule, pending)
+    {
+        return;
+    }
+    let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
     let x: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
     let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| node.tracked()).collect();
-    let op = y.op.as_ref().expect("an op node holds its op");
-    op.backward(g, &x, &y.value, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, grads });
+    let g = g.tensor(y.value.shape());
+    op.backward(g, &x, &y.value, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, pending });
+}
+
+/// The gradients of an elementwise rule of numbers, which need no tensors; false where an input is not a number.
+fn numbers<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: T, rule: &dyn Pointwise<T>, pending: &mut Pending<T>) -> bool {
+    const MOST: usize = 4;
+    let n = y.inputs.len();
+    let input = |k: usize| &nodes[y.inputs[k] as usize];
+    if n > MOST || (0..n).any(|k| input(k).value.numel() != 1) {
+        return false;
+    }
+    let x: [&[T]; MOST] = std::array::from_fn(|k| if k < n { input(k).value.one() } else { &[] });
+    let mut grads = [T::ZERO; MOST];
+    let mut parts = grads.each_mut().map(std::slice::from_mut);
+    rule.vjp(&[g], &x[..n], y.value.one(), &mut parts[..n]);
+    for k in (0..n).filter(|&k| input(k).tracked()) {
+        pending.add(y.inputs[k] as usize, Adjoint::Number(grads[k]));
+    }
+    true
 }

@@ -1,6 +1,7 @@
 //! The tape: one flat list of nodes in the order in which they were recorded, which is already a topological order.
 
 mod backward;
+mod deferred;
 mod gradients;
 mod node;
 mod param;

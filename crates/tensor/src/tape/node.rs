@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::backward::Adjoints;
+use super::backward::{Adjoints, Pending};
+use super::deferred::Size;
 use super::param::Tag;
 use super::var::Var;
 use crate::float::Float;
+use crate::kernel::chain::{Chain, Pointwise};
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The gradients of an op's inputs, in their order; `None` where none is needed or it is zero.
@@ -20,6 +23,8 @@ pub(crate) trait Recorded<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>);
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>>;
+    fn pointwise(&self) -> Option<&dyn Pointwise<T>>;
+    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>>;
 }
 
 /// Where a node's value comes from.
@@ -42,12 +47,21 @@ pub(super) struct Node<T: Float> {
     pub(super) op: Option<Box<dyn Recorded<T>>>,
     /// Whether the value lies in a parameter's buffer, which `backward` lets go of.
     pub(super) in_param: bool,
+    /// Whether the value is still to be worked out; then, whether an op reads it already, and the size of its chain.
+    pub(super) deferred: bool,
+    pub(super) read: bool,
+    pub(super) size: Size,
 }
 
 impl<T: Float> Node<T> {
     /// Whether a gradient is wanted for it, or for something that it depends on.
     pub(super) fn tracked(&self) -> bool {
         !matches!(self.origin, Origin::Constant)
+    }
+
+    /// Whether the value has been let go.
+    pub(super) fn is_released(&self) -> bool {
+        self.value.is_released() && !self.deferred
     }
 
     pub(super) fn op_name(&self) -> Option<&'static str> {
@@ -59,13 +73,13 @@ impl<T: Float> Node<T> {
 pub(super) struct Nodes<T: Float> {
     list: Vec<Node<T>>,
     len: usize,
-    /// The gradients of a backward pass, by node; kept for its storage.
-    pub(super) adjoints: Vec<Option<Tensor<T>>>,
+    /// The gradients of a backward pass; kept for their storage.
+    pub(super) pending: Pending<T>,
 }
 
 impl<T: Float> Default for Nodes<T> {
     fn default() -> Self {
-        Nodes { list: Vec::new(), len: 0, adjoints: Vec::new() }
+        Nodes { list: Vec::new(), len: 0, pending: Pending::default() }
     }
 }
 
@@ -117,7 +131,9 @@ impl<T: Float> Nodes<T> {
             let node = &mut self.list[self.len];
             (node.value, node.origin) = (value, origin);
         } else {
-            self.list.push(Node { value, origin, inputs: Inputs::new(), op: None, in_param: false });
+            let (inputs, op) = (Inputs::new(), None);
+            let (in_param, deferred, read, size) = (false, false, false, Size::default());
+            self.list.push(Node { value, origin, inputs, op, in_param, deferred, read, size });
         }
         self.len += 1;
         (id, &mut self.list[id as usize])
@@ -126,16 +142,17 @@ impl<T: Float> Nodes<T> {
     /// Lets go of every value, keeping the list's storage.
     pub(super) fn clear(&mut self) {
         for node in &mut self.list[..self.len] {
-            node.value = node.value.released();
-            node.origin = Origin::Constant;
+            node.value.release();
+            (node.origin, node.deferred) = (Origin::Constant, false);
         }
         self.len = 0;
     }
 
     /// Lets go of the parameters' buffers, so that they can be updated in place.
     pub(super) fn release_params(&mut self) {
+        self.evaluate_of_params();
         for node in self.list[..self.len].iter_mut().filter(|node| node.in_param) {
-            node.value = node.value.released();
+            node.value.release();
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::deferred::LARGE;
 use super::node::{Inputs, Origin, Recorded};
 use super::{Mode, Tape};
 use crate::error::{Error, Result, unwrap};
@@ -58,9 +59,10 @@ impl<'t, T: Float> Var<'t, T> {
     /// If it is a parameter, or a view of one, and `backward` has let go of it.
     #[track_caller]
     pub fn value(&self) -> Tensor<T> {
-        let nodes = self.tape.nodes.borrow();
+        let mut nodes = self.tape.nodes.borrow_mut();
+        nodes.evaluate(self.id);
         let node = nodes.get(self.id);
-        if node.value.is_released() {
+        if node.is_released() {
             panic!("{}", released(&node.origin));
         }
         node.value.clone()
@@ -118,24 +120,40 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Result<Self> {
         let Some(first) = x.first() else { return Err(Error::invalid(name, "expected at least one input, got none")) };
         let tape = first.tape;
-        if x.iter().any(|x| x.tape.id != tape.id) {
-            return Err(Error::invalid(name, "inputs are on different tapes; expected one"));
+        let mut ids = Inputs::new();
+        for x in x {
+            if x.tape.id != tape.id {
+                return Err(Error::invalid(name, "inputs are on different tapes; expected one"));
+            }
+            ids.push(x.id);
         }
-        let (value, tracked) = {
-            let nodes = tape.nodes.borrow();
-            let inputs: SmallVec<[_; 4]> = x.iter().map(|x| nodes.get(x.id)).collect();
-            if let Some(node) = inputs.iter().find(|node| node.value.is_released()) {
+        let mut nodes = tape.nodes.borrow_mut();
+        let (mut tracked, mut large) = (false, false);
+        for &id in &ids {
+            let node = nodes.get(id);
+            if node.is_released() {
                 return Err(Error::invalid(name, released(&node.origin)));
             }
-            let values: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
-            (forward(&op, &values)?, tape.mode == Mode::Training && inputs.iter().any(|node| node.tracked()))
+            tracked |= node.tracked();
+            large |= node.value.numel() >= LARGE;
+        }
+        tracked &= tape.mode == Mode::Training;
+        if tracked && large {
+            if op.pointwise().is_some()
+                && let Some(shape) = nodes.defer(&ids)
+            {
+                return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids) });
+            }
+            if let Some(value) = nodes.read_once(&op, &ids) {
+                return Ok(Var { tape, id: nodes.push_op(value, op, ids) });
+            }
+            ids.iter().for_each(|&id| nodes.evaluate(id));
+        }
+        let value = {
+            let values: SmallVec<[_; 4]> = ids.iter().map(|&id| &nodes.get(id).value).collect();
+            forward(&op, &values)?
         };
-        let mut nodes = tape.nodes.borrow_mut();
-        let id = if tracked {
-            nodes.push_op(value, op, x.iter().map(|x| x.id).collect::<Inputs>())
-        } else {
-            nodes.push_leaf(value, Origin::Constant)
-        };
+        let id = if tracked { nodes.push_op(value, op, ids) } else { nodes.push_leaf(value, Origin::Constant) };
         Ok(Var { tape, id })
     }
 

@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::error::{Error, Result, unwrap};
 use crate::float::{Element, Float};
-use crate::kernel::copy::Strided;
+use crate::kernel::copy::{Reader, Strided};
 use crate::kernel::map;
 use crate::kernel::update::{self, Update};
 use crate::layout::Layout;
@@ -44,20 +44,53 @@ pub struct Tensor<T: Element = f32> {
 impl<T: Element> Tensor<T> {
     /// A tensor on a recycled buffer. `fill` must write every element, row-major; what it finds there is unspecified.
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
-        let shape = shape.into();
-        let len = unwrap(shape.checked_numel("build"));
+        Tensor::build_on(Layout::contiguous(shape.into()), fill)
+    }
+
+    /// [`build`](Tensor::build) in the shape of another tensor.
+    pub(crate) fn build_like(like: &Tensor<T>, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
+        match &like.layout {
+            layout if layout.offset == 0 && layout.is_contiguous() => Tensor::build_on(layout.clone(), fill),
+            layout => Tensor::build(&layout.shape, fill),
+        }
+    }
+
+    /// A number in the shape of a tensor of one element.
+    pub(crate) fn number_like(&self, value: T) -> Tensor<T> {
+        Tensor { storage: Storage::One(value), layout: Layout { offset: 0, ..self.layout.clone() } }
+    }
+
+    /// The only element of a tensor that has one.
+    pub(crate) fn one(&self) -> &[T] {
+        std::slice::from_ref(&self.storage.as_slice()[self.layout.offset])
+    }
+
+    fn build_on(layout: Layout, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
+        let len = unwrap(layout.shape.checked_numel("build"));
         let mut storage = Storage::recycled(len);
         fill(&mut storage.unique_mut().expect("a new buffer is not shared")[..len]);
-        Tensor { storage, layout: Layout::contiguous(shape) }
+        Tensor { storage, layout }
     }
 
     pub(crate) fn with_layout(&self, layout: Layout) -> Tensor<T> {
         Tensor { storage: self.storage.clone(), layout }
     }
 
-    /// A tensor without a buffer, for a value that has been released.
-    pub(crate) fn released(&self) -> Tensor<T> {
-        Tensor { storage: Storage::EMPTY, layout: self.layout.clone() }
+    /// Lets go of the buffer; the shape stays.
+    pub(crate) fn release(&mut self) {
+        self.storage = Storage::Empty;
+    }
+
+    /// A shape whose elements are still to be worked out.
+    pub(crate) fn without_value(shape: Shape) -> Tensor<T> {
+        Tensor { storage: Storage::Empty, layout: Layout::contiguous(shape) }
+    }
+
+    /// The way to read the elements, stretched to a shape that this one broadcasts to.
+    pub(crate) fn reader(&self, shape: &Shape) -> Reader<'_, T> {
+        let stretched = (self.shape() != shape).then(|| unwrap(self.layout.broadcast_to("reader", shape)));
+        let Layout { shape, strides, offset } = stretched.as_ref().unwrap_or(&self.layout);
+        Reader::new(self.storage.as_slice(), *offset, shape, strides)
     }
 
     pub(crate) fn is_released(&self) -> bool {

@@ -46,7 +46,7 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
 }
 
 fn scratch<T: Float>(len: usize) -> Storage<T> {
-    if len == 0 { Storage::EMPTY } else { Storage::recycled(len) }
+    if len == 0 { Storage::Empty } else { Storage::recycled(len) }
 }
 
 /// All tiles of the block, along its rows: the other way round is slower where rows of c lie whole pages apart.
