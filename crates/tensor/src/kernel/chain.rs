@@ -21,8 +21,8 @@ pub trait Pointwise<T: Float>: Sync {
     fn eval(&self, x: &[&[T]], out: &mut [T]);
     /// outᵢ = g·∂rule/∂xᵢ, where y = rule(x).
     fn vjp(&self, g: &[T], x: &[&[T]], y: &[T], out: &mut [&mut [T]]);
-    /// As `vjp`, for a caller that does not have y.
-    fn vjp_of(&self, g: &[T], x: &[&[T]], out: &mut [&mut [T]]);
+    /// y = rule(x), and the same gradients.
+    fn eval_vjp(&self, g: &[T], x: &[&[T]], y: &mut [T], out: &mut [&mut [T]]);
 }
 
 /// What a step reads.
@@ -40,9 +40,7 @@ pub(crate) struct Step<'a, T> {
 
 /// Rules in an order in which each comes after what it reads; the last gives the result. Every other step is read by
 /// one later step only, which may read it several times.
-#[doc(hidden)]
-#[allow(unreachable_pub)]
-pub struct Chain<'a, T: Float> {
+pub(crate) struct Chain<'a, T: Float> {
     /// The number of elements of every input, every step and the result.
     pub(crate) len: usize,
     pub(crate) inputs: SmallVec<[Reader<'a, T>; INPUTS]>,
@@ -105,6 +103,16 @@ impl<T: Float> Chain<'_, T> {
             self.blocks(range.start, out, &self.room(0));
             reduce::block(Sum, out)
         })
+    }
+
+    /// The numbers that [`vjp`](Chain::vjp) leaves of the result for its sum.
+    pub(crate) fn parts_of_sum(&self) -> usize {
+        self.len.div_ceil(reduce::BLOCK)
+    }
+
+    /// [`sum`](Chain::sum), to the bit, from what [`vjp`](Chain::vjp) has left of the result.
+    pub(crate) fn sum_of_parts(&self, parts: &[T]) -> T {
+        reduce::all_of(Sum, self.len, &|range| parts[range.start / reduce::BLOCK])
     }
 
     /// Room for the inputs, the steps and `more` blocks.
@@ -213,10 +221,17 @@ struct Routes<'a, T> {
 }
 
 impl<T: Float> Chain<'_, T> {
-    /// The gradients of Σ g·result towards the inputs. What lies between is computed again, block by block.
-    pub(crate) fn vjp(&self, g: &Reader<'_, T>, wanted: SmallVec<[Wanted<'_, T>; INPUTS]>) {
+    /// The gradients of Σ g·result towards the inputs. What lies between is computed again, block by block, and so is
+    /// the result, of which the sums of [`reduce::BLOCK`] elements are left in `parts` where they are asked for.
+    pub(crate) fn vjp(&self, g: &Reader<'_, T>, wanted: SmallVec<[Wanted<'_, T>; INPUTS]>, parts: Option<&mut [T]>) {
         let routes = self.routes(wanted);
-        split::ranges(self.len, |range| self.vjp_range(range, g, &routes));
+        let parts = parts.map(Parts::new);
+        split::ranges(self.len, |range| {
+            // SAFETY: ranges are disjoint, each is met once, and begins where a sum does.
+            let of = range.start / reduce::BLOCK..range.end.div_ceil(reduce::BLOCK);
+            let parts = parts.as_ref().map(|parts| unsafe { parts.part(of) });
+            self.vjp_range(range, g, &routes, parts);
+        });
     }
 
     fn gradient(&self, of: From) -> usize {
@@ -256,9 +271,10 @@ impl<T: Float> Chain<'_, T> {
         Routes { targets, of }
     }
 
-    fn vjp_range(&self, range: Range<usize>, g: &Reader<'_, T>, routes: &Routes<'_, T>) {
+    fn vjp_range(&self, range: Range<usize>, g: &Reader<'_, T>, routes: &Routes<'_, T>, parts: Option<&mut [T]>) {
         let last = self.steps.len() - 1;
         let room = self.room(self.inputs.len() + self.steps.len() + ARGS);
+        let mut sums = parts.map(reduce::BlockSums::new);
         // SAFETY: only here is the block of the incoming gradient written, and steps only read theirs.
         let seed = |len| unsafe { room.block(self.gradient(From::Step(last)), len) };
         if let Reader::Splat(g) = g {
@@ -283,6 +299,13 @@ impl<T: Float> Chain<'_, T> {
                 }
             }
             self.sum_up(&block, &room, &routes.targets);
+            if let Some(sums) = &mut sums {
+                // SAFETY: the result has been written, and is only read.
+                sums.add(unsafe { room.block(self.value(last), block.len()) });
+            }
+        }
+        if let Some(sums) = sums {
+            sums.finish();
         }
     }
 
@@ -314,12 +337,12 @@ impl<T: Float> Chain<'_, T> {
             None => &mut [],
         });
         let args = self.args(number, x, len, room);
+        // SAFETY: the value of the last step is written here; those of the others have been, and are only read.
+        let y = unsafe { room.block(self.value(number), len) };
         if number + 1 < self.steps.len() {
-            // SAFETY: the value has been written, and is only read from here on.
-            let y = unsafe { room.block(self.value(number), len) };
             step.rule.vjp(g, &args[..count], y, &mut out[..count]);
         } else {
-            step.rule.vjp_of(g, &args[..count], &mut out[..count]);
+            step.rule.eval_vjp(g, &args[..count], y, &mut out[..count]);
         }
         for Route { to, sum } in routes {
             if let Some(sum) = sum {

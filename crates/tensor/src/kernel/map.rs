@@ -54,17 +54,18 @@ pub(crate) fn backward<T: Float, R: Elementwise<N>, const N: usize>(
     dispatch(Backward { rule, g, x, y, out: each_of(out) });
 }
 
-/// As [`backward`], with y = rule(x) computed in the same pass where the rule's gradient makes use of it.
+/// As [`backward`], with y = rule(x) computed in the same pass.
 ///
 /// # Panics
 /// Unless there are as many outputs as inputs.
-pub(crate) fn backward_of<T: Float, R: Elementwise<N>, const N: usize>(
+pub(crate) fn forward_backward<T: Float, R: Elementwise<N>, const N: usize>(
     rule: R,
     g: &[T],
     x: [&[T]; N],
+    y: &mut [T],
     out: &mut [&mut [T]],
 ) {
-    dispatch(BackwardOf { rule, g, x, out: each_of(out) });
+    dispatch(ForwardBackward { rule, g, x, y, out: each_of(out) });
 }
 
 fn each_of<'a, T, const N: usize>(slices: &'a mut [&mut [T]]) -> [&'a mut [T]; N] {
@@ -205,23 +206,26 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, 
     }
 }
 
-struct BackwardOf<'a, T, R, const N: usize> {
+struct ForwardBackward<'a, T, R, const N: usize> {
     rule: R,
     g: &'a [T],
     x: [&'a [T]; N],
+    y: &'a mut [T],
     out: [&'a mut [T]; N],
 }
 
-impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for BackwardOf<'_, T, R, N> {
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let x = self.x.map(|x| &x[..n]);
+        let (x, y) = (self.x.map(|x| &x[..n]), &mut self.y[..n]);
         let out = self.out.map(|out| &mut out[..n]);
         for i in 0..n {
             let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
-            let d = self.rule.vjp(Lane::new(self.g[i]), x, self.rule.eval(x));
+            let value = self.rule.eval(x);
+            y[i] = value.0;
+            let d = self.rule.vjp(Lane::new(self.g[i]), x, value);
             for k in 0..N {
                 out[k][i] = d[k].0;
             }

@@ -79,6 +79,12 @@ pub(super) const ROWS: usize = 128;
 #[inline(always)]
 pub(crate) fn lanes<T: Float, F: Fold>(fold: F, x: &[T], f: impl Fn(T) -> T) -> T {
     let mut acc = [fold.empty::<T>(); LANES];
+    fold_in(fold, &mut acc, x, f);
+    merge(fold, acc)
+}
+
+#[inline(always)]
+fn fold_in<T: Float, F: Fold>(fold: F, acc: &mut [T; LANES], x: &[T], f: impl Fn(T) -> T) {
     let chunks = x.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
@@ -89,6 +95,10 @@ pub(crate) fn lanes<T: Float, F: Fold>(fold: F, x: &[T], f: impl Fn(T) -> T) -> 
     for (acc, &x) in acc.iter_mut().zip(rest) {
         *acc = fold.fold(*acc, f(x));
     }
+}
+
+#[inline(always)]
+fn merge<T: Float, F: Fold>(fold: F, mut acc: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -97,6 +107,59 @@ pub(crate) fn lanes<T: Float, F: Fold>(fold: F, x: &[T], f: impl Fn(T) -> T) -> 
         width /= 2;
     }
     acc[0]
+}
+
+/// The sums of successive [`BLOCK`]s of elements that come in pieces, with the bits that [`block`] gives. Every piece
+/// but the last is a multiple of [`LANES`] and part of a single block.
+pub(crate) struct BlockSums<'a, T> {
+    out: std::slice::IterMut<'a, T>,
+    acc: [T; LANES],
+    len: usize,
+}
+
+impl<'a, T: Float> BlockSums<'a, T> {
+    pub(crate) fn new(out: &'a mut [T]) -> Self {
+        BlockSums { out: out.iter_mut(), acc: [T::ZERO; LANES], len: 0 }
+    }
+
+    pub(crate) fn add(&mut self, piece: &[T]) {
+        debug_assert!(self.len.is_multiple_of(LANES) && self.len + piece.len() <= BLOCK);
+        dispatch(FoldIn { acc: &mut self.acc, x: piece });
+        self.len += piece.len();
+        if self.len == BLOCK {
+            self.end_block();
+        }
+    }
+
+    fn end_block(&mut self) {
+        *self.out.next().expect("a sum for each block") = merge(Sum, self.acc);
+        (self.acc, self.len) = ([T::ZERO; LANES], 0);
+    }
+
+    pub(crate) fn finish(mut self) {
+        if self.len > 0 {
+            self.end_block();
+        }
+    }
+}
+
+struct FoldIn<'a, T> {
+    acc: &'a mut [T; LANES],
+    x: &'a [T],
+}
+
+impl<T: Float> Kernel for FoldIn<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run<M: MulAdd>(self) {
+        fold_in(
+            Sum,
+            self.acc,
+            self.x,
+            #[inline(always)]
+            |x| x,
+        );
+    }
 }
 
 struct Row<'a, T, F> {

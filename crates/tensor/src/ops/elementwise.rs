@@ -59,8 +59,8 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
         map::backward(self.0, g, x, y, out);
     }
 
-    fn vjp_of(&self, g: &[T], x: &[&[T]], out: &mut [&mut [T]]) {
-        map::backward_of(self.0, g, x.try_into().expect("as many inputs as the rule has"), out);
+    fn eval_vjp(&self, g: &[T], x: &[&[T]], y: &mut [T], out: &mut [&mut [T]]) {
+        map::forward_backward(self.0, g, x.try_into().expect("as many inputs as the rule has"), y, out);
     }
 }
 

@@ -12,7 +12,7 @@ pub mod view;
 use crate::array::Array;
 use crate::error::Result;
 use crate::float::Float;
-use crate::kernel::chain::{Chain, Pointwise};
+use crate::kernel::chain::Pointwise;
 use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads, Recorded, Var};
 use crate::tensor::Tensor;
@@ -62,10 +62,10 @@ pub trait Op<T: Float>: 'static {
         None
     }
 
-    /// The value for an input that exists only as a chain of elementwise rules, where the op needs no more than one
-    /// pass over it; `shape` is the input's.
+    /// What the op makes of the sum of all elements of its input, if it needs no more of it, forward or backward, than
+    /// that and the shape.
     #[doc(hidden)]
-    fn forward_chain(&self, _x: &Chain<'_, T>, _shape: &Shape) -> Option<Tensor<T>> {
+    fn of_sum(&self, _shape: &Shape) -> Option<OfSum> {
         None
     }
 
@@ -99,9 +99,20 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
         Op::pointwise(self)
     }
 
-    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>> {
-        Op::forward_chain(self, x, shape)
+    fn of_sum(&self, shape: &Shape) -> Option<OfSum> {
+        Op::of_sum(self, shape)
     }
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Op::forward(self, x)
+    }
+}
+
+/// A number that is worked out of a sum: its shape, and what the sum is multiplied with.
+#[doc(hidden)]
+pub struct OfSum {
+    pub(crate) shape: Shape,
+    pub(crate) factor: f64,
 }
 
 /// The methods of an op, on [`Tensor`], where they compute, and on [`Var`], where they record.

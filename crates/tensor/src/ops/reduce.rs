@@ -3,11 +3,10 @@
 use smallvec::SmallVec;
 
 use super::elementwise::{Map, NormRoot, Square};
-use super::{Op, methods, one};
+use super::{OfSum, Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
-use crate::kernel::chain::Chain;
 use crate::kernel::{reduce, rows};
 use crate::scalar::rules::Select;
 use crate::shape::{Axes, AxisSet, Shape};
@@ -33,13 +32,43 @@ impl<T: Float> Op<T> for Sum {
         Ok(x[0].fold(reduce::Sum, self.axes, self.keepdim))
     }
 
-    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>> {
+    fn of_sum(&self, shape: &Shape) -> Option<OfSum> {
         let all = self.axes == AxisSet::all(shape.rank());
-        all.then(|| Tensor::full(shape.reduced(&self.axes, self.keepdim), x.sum()))
+        all.then(|| OfSum { shape: shape.reduced(&self.axes, self.keepdim), factor: 1.0 })
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(kept(&g, x[0], self.axes).broadcast_to(&x[0].shape()))
+    }
+}
+
+/// Σ x/n over axes of n elements together.
+struct Mean {
+    axes: AxisSet,
+    keepdim: bool,
+}
+
+impl Mean {
+    fn factor(&self, shape: &Shape) -> f64 {
+        1.0 / (0..shape.rank()).filter(|&i| self.axes.has(i)).map(|i| shape[i] as f64).product::<f64>()
+    }
+}
+
+impl<T: Float> Op<T> for Mean {
+    const NAME: &'static str = "mean";
+
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
+        Ok(Array::scale(&x[0].fold(reduce::Sum, self.axes, self.keepdim), self.factor(x[0].shape())))
+    }
+
+    fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
+        let shape = x[0].shape();
+        one(kept(&g.scale(self.factor(&shape)), x[0], self.axes).broadcast_to(&shape))
+    }
+
+    fn of_sum(&self, shape: &Shape) -> Option<OfSum> {
+        let all = self.axes == AxisSet::all(shape.rank());
+        all.then(|| OfSum { shape: shape.reduced(&self.axes, self.keepdim), factor: self.factor(shape) })
     }
 }
 
@@ -241,7 +270,7 @@ fn count<T: Float, A: Array<T>>(x: &A, over: Over) -> f64 {
 }
 
 fn mean_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
-    Ok(sum_of(x, over, keepdim)?.scale(1.0 / count(x, over)))
+    A::try_apply(Mean { axes: over.axes, keepdim }, &[x])
 }
 
 fn max_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {

@@ -163,33 +163,58 @@ impl<T: Float> Var<'_, T> {
         let tape = self.tape();
         let mut pending = std::mem::take(&mut tape.nodes.borrow_mut().pending);
         let mut gradients = Gradients::new(tape.id, tape.life.get());
-        {
+        let found = {
             let nodes = tape.nodes.borrow();
             let nodes = &nodes.as_slice()[..=self.id() as usize];
             pending.restart(nodes.len());
             if nodes[self.id() as usize].tracked() {
                 pending.add(self.id() as usize, Adjoint::new(seed));
             }
-            sweep(nodes, &mut pending, &mut gradients);
-        }
+            sweep(nodes, &mut pending, &mut gradients)
+        };
         gradients.sort();
-        tape.nodes.borrow_mut().pending = pending;
+        let mut nodes = tape.nodes.borrow_mut();
+        found.into_iter().for_each(|Found { node, sum }| nodes.found(node, sum));
+        nodes.pending = pending;
         gradients
     }
 }
 
+/// The sum that a node was waiting for, met on the way.
+struct Found<T> {
+    node: u32,
+    sum: T,
+}
+
 #[track_caller]
-fn sweep<T: Float>(nodes: &[Node<T>], pending: &mut Pending<T>, gradients: &mut Gradients<T>) {
+fn sweep<T: Float>(
+    nodes: &[Node<T>],
+    pending: &mut Pending<T>,
+    gradients: &mut Gradients<T>,
+) -> SmallVec<[Found<T>; 4]> {
+    let mut found = SmallVec::new();
+    // Numbers that wait for the sum of an array, and the array.
+    let mut waiting: SmallVec<[(u32, u32); 4]> = SmallVec::new();
     for (id, y) in nodes.iter().enumerate().rev() {
         let Some(g) = pending.take(id) else { continue };
         match &y.origin {
             Origin::Constant => {}
             Origin::Leaf => gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
             Origin::Param(tag) => gradients.push_param(tag.id, g.tensor(y.value.shape())),
-            Origin::Op if ends_chain(nodes, y) => chained(nodes, id, &g.tensor(y.value.shape()), pending),
-            Origin::Op => step(nodes, y, g, pending),
+            Origin::Op if ends_chain(nodes, y) => {
+                let reader = waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
+                let sum = chained(nodes, id, &g.tensor(y.value.shape()), reader.is_some(), pending);
+                found.extend(reader.zip(sum).map(|(node, sum)| Found { node, sum }));
+            }
+            Origin::Op => {
+                if y.deferred {
+                    waiting.push((id as u32, y.inputs[0]));
+                }
+                step(nodes, y, g, pending);
+            }
         }
     }
+    found
 }
 
 #[track_caller]
@@ -200,16 +225,22 @@ fn expect_values<T: Float>(nodes: &[Node<T>], inputs: &[u32]) {
     }
 }
 
-/// Sends a gradient through a chain of elementwise ops.
+/// Sends a gradient through a chain of elementwise ops, and gives the sum of its result if that is wanted.
 #[track_caller]
-fn chained<T: Float>(nodes: &[Node<T>], id: usize, g: &Tensor<T>, pending: &mut Pending<T>) {
+fn chained<T: Float>(
+    nodes: &[Node<T>],
+    id: usize,
+    g: &Tensor<T>,
+    want_sum: bool,
+    pending: &mut Pending<T>,
+) -> Option<T> {
     let chain = deferred::chain(nodes, id as u32);
     expect_values(nodes, &chain.inputs);
-    chain.vjp(nodes, g, |id, grad| {
+    chain.vjp(nodes, g, want_sum, |id, grad| {
         let shape = nodes[id as usize].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
         pending.add(id as usize, Adjoint::new(grad));
-    });
+    })
 }
 
 #[track_caller]

@@ -8,9 +8,11 @@
 use smallvec::SmallVec;
 
 use super::node::{Inputs, Node, Nodes, Recorded};
+use crate::array::Array;
 use crate::float::Float;
 use crate::kernel::chain::{ARGS, Chain, From, INPUTS, STEPS, Step, Wanted, sums};
 use crate::kernel::reduce::{self, Sum};
+use crate::ops::OfSum;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -84,25 +86,45 @@ impl<T: Float> Nodes<T> {
         id
     }
 
-    /// Evaluates a deferred node.
-    pub(super) fn evaluate(&mut self, id: u32) {
-        if self.get(id).deferred {
-            let value = Tensor::build(self.get(id).value.shape(), |out| self.chain(id).chain.eval(out));
-            let node = self.get_mut(id);
-            (node.value, node.deferred) = (value, false);
-        }
+    /// Records what an op makes of the sum of a deferred array, deferred too; `None` where it makes something else.
+    pub(super) fn push_of_sum<O: Recorded<T>>(&mut self, op: O, inputs: Inputs) -> Result<u32, (O, Inputs)> {
+        let array = match inputs[..] {
+            [id] if self.get(id).deferred && !self.get(id).read => self.get_mut(id),
+            _ => return Err((op, inputs)),
+        };
+        let Some(OfSum { shape, .. }) = op.of_sum(array.value.shape()) else { return Err((op, inputs)) };
+        array.read = true;
+        let id = self.push_op(Tensor::without_value(shape), op, inputs);
+        self.get_mut(id).deferred = true;
+        Ok(id)
     }
 
-    /// The value of an op that reads a deferred node in one pass, if that is how it can be had.
-    pub(super) fn read_once<O: Recorded<T>>(&mut self, op: &O, inputs: &Inputs) -> Option<Tensor<T>> {
-        let &[id] = &inputs[..] else { return None };
+    /// Evaluates a deferred node.
+    pub(super) fn evaluate(&mut self, id: u32) {
         let node = self.get(id);
-        if !node.deferred || node.read {
-            return None;
+        if !node.deferred {
+            return;
         }
-        let value = op.forward_chain(&self.chain(id).chain, node.value.shape())?;
-        self.get_mut(id).read = true;
-        Some(value)
+        let op = node.op.as_ref().expect("an op node holds its op");
+        let value = if op.pointwise().is_some() {
+            Tensor::build(node.value.shape(), |out| self.chain(id).chain.eval(out))
+        } else {
+            let array = self.get(node.inputs[0]);
+            match array.deferred {
+                true => number(node, array, self.chain(node.inputs[0]).chain.sum()),
+                false => op.forward(&[&array.value]).expect("its shape has been checked"),
+            }
+        };
+        let node = self.get_mut(id);
+        (node.value, node.deferred) = (value, false);
+    }
+
+    /// Takes in a number that a backward pass has come by.
+    pub(super) fn found(&mut self, id: u32, sum: T) {
+        let node = self.get(id);
+        let value = number(node, self.get(node.inputs[0]), sum);
+        let node = self.get_mut(id);
+        (node.value, node.deferred) = (value, false);
     }
 
     /// Evaluates what was worked out from a parameter directly, before the parameter is let go.
@@ -120,6 +142,14 @@ impl<T: Float> Nodes<T> {
     }
 }
 
+/// What a node's op makes of the sum of an array.
+fn number<T: Float>(node: &Node<T>, array: &Node<T>, sum: T) -> Tensor<T> {
+    let of_sum = node.op.as_ref().and_then(|op| op.of_sum(array.value.shape()));
+    let OfSum { shape, factor } = of_sum.expect("only what needs a sum is deferred with it");
+    let sum = Tensor::full(shape, sum);
+    if factor == 1.0 { sum } else { Array::scale(&sum, factor) }
+}
+
 /// The chain that an elementwise node ends: the node, and the deferred ones that it alone reads.
 pub(super) fn chain<T: Float>(nodes: &[Node<T>], id: u32) -> Deferred<'_, T> {
     let shape = nodes[id as usize].value.shape();
@@ -132,7 +162,7 @@ pub(super) fn chain<T: Float>(nodes: &[Node<T>], id: u32) -> Deferred<'_, T> {
 /// Whether the backward pass takes a node as the end of a chain.
 pub(super) fn ends_chain<T: Float>(nodes: &[Node<T>], node: &Node<T>) -> bool {
     let reads_deferred = || node.inputs.iter().any(|&id| nodes[id as usize].deferred);
-    node.deferred || (reads_deferred() && node.op.as_ref().is_some_and(|op| op.pointwise().is_some()))
+    (node.deferred || reads_deferred()) && node.op.as_ref().is_some_and(|op| op.pointwise().is_some())
 }
 
 impl<'a, T: Float> Deferred<'a, T> {
@@ -162,8 +192,15 @@ impl<'a, T: Float> Deferred<'a, T> {
         }))
     }
 
-    /// The gradients towards the tracked nodes that the chain reads, given to `add`.
-    pub(super) fn vjp(&self, nodes: &[Node<T>], g: &Tensor<T>, mut add: impl FnMut(u32, Tensor<T>)) {
+    /// The gradients towards the tracked nodes that the chain reads, given to `add`; and the sum of the result's
+    /// elements, if it is wanted.
+    pub(super) fn vjp(
+        &self,
+        nodes: &[Node<T>],
+        g: &Tensor<T>,
+        want_sum: bool,
+        mut add: impl FnMut(u32, Tensor<T>),
+    ) -> Option<T> {
         let len = self.chain.len;
         let mut grads: SmallVec<[Option<Tensor<T>>; INPUTS]> = SmallVec::new();
         for &id in &self.inputs {
@@ -180,12 +217,14 @@ impl<'a, T: Float> Deferred<'a, T> {
                 Some(array) => Wanted::Array(array),
             }
         });
-        self.chain.vjp(&g.reader(g.shape()), wanted.collect());
+        let mut parts = want_sum.then(|| Tensor::build([self.chain.parts_of_sum()], |_| ()));
+        self.chain.vjp(&g.reader(g.shape()), wanted.collect(), parts.as_mut().map(Tensor::as_mut_slice));
         for (&id, grad) in self.inputs.iter().zip(grads) {
             let Some(grad) = grad else { continue };
             let value = &nodes[id as usize].value;
             let number = value.numel() == 1;
             add(id, if number { value.number_like(reduce::all(Sum, grad.as_slice().expect("new"))) } else { grad });
         }
+        parts.map(|parts| self.chain.sum_of_parts(parts.as_slice().expect("new")))
     }
 }

@@ -10,8 +10,10 @@ use super::backward::{Adjoints, Pending};
 use super::deferred::Size;
 use super::param::Tag;
 use super::var::Var;
+use crate::error::Result;
 use crate::float::Float;
-use crate::kernel::chain::{Chain, Pointwise};
+use crate::kernel::chain::Pointwise;
+use crate::ops::OfSum;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -24,7 +26,8 @@ pub(crate) trait Recorded<T: Float>: Any {
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>);
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>>;
     fn pointwise(&self) -> Option<&dyn Pointwise<T>>;
-    fn forward_chain(&self, x: &Chain<'_, T>, shape: &Shape) -> Option<Tensor<T>>;
+    fn of_sum(&self, shape: &Shape) -> Option<OfSum>;
+    fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
 }
 
 /// Where a node's value comes from.

@@ -128,7 +128,7 @@ impl<'t, T: Float> Var<'t, T> {
             ids.push(x.id);
         }
         let mut nodes = tape.nodes.borrow_mut();
-        let (mut tracked, mut large) = (false, false);
+        let (mut tracked, mut large, mut deferred) = (false, false, false);
         for &id in &ids {
             let node = nodes.get(id);
             if node.is_released() {
@@ -136,17 +136,22 @@ impl<'t, T: Float> Var<'t, T> {
             }
             tracked |= node.tracked();
             large |= node.value.numel() >= LARGE;
+            deferred |= node.deferred;
         }
         tracked &= tape.mode == Mode::Training;
-        if tracked && large {
-            if op.pointwise().is_some()
-                && let Some(shape) = nodes.defer(&ids)
-            {
-                return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids) });
-            }
-            if let Some(value) = nodes.read_once(&op, &ids) {
-                return Ok(Var { tape, id: nodes.push_op(value, op, ids) });
-            }
+        if tracked
+            && large
+            && op.pointwise().is_some()
+            && let Some(shape) = nodes.defer(&ids)
+        {
+            return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids) });
+        }
+        let (mut op, mut ids) = (op, ids);
+        if deferred {
+            (op, ids) = match nodes.push_of_sum(op, ids) {
+                Ok(id) => return Ok(Var { tape, id }),
+                Err(others) => others,
+            };
             ids.iter().for_each(|&id| nodes.evaluate(id));
         }
         let value = {
