@@ -116,6 +116,11 @@ const MLP: [usize; 4] = [784, 512, 256, 10];
 const MOMENTUM: f64 = 0.9;
 const RATE: f64 = 0.05;
 
+fn mnist() -> Mnist {
+    let folder = std::env::var_os("MNIST_DIR").expect("MNIST_DIR names the folder of the data set");
+    Mnist::open(Some(folder.as_ref())).expect("MNIST_DIR holds the data set")
+}
+
 /// Whole epochs of training on MNIST.
 fn train(
     args: &Args,
@@ -124,7 +129,7 @@ fn train(
     activation: fn(Var<'_>) -> Var<'_>,
     mut step: impl FnMut(&mut Mlp, &mut Tape, Batch),
 ) {
-    let mnist = Mnist::open(None).expect("MNIST_DIR holds the data set");
+    let mnist = mnist();
     let (train, _) = mnist.train.split(rows);
     let mut tape = Tape::new();
     let steps = rows / batch;
@@ -189,7 +194,7 @@ fn wide(args: &Args) {
     let mut model = Mlp::new(&[784, 2048, 2048, 10], Init::UniformFanIn);
     let mut sgd = Sgd::new(RATE).momentum(MOMENTUM);
     let mut tape = Tape::new();
-    let mnist = Mnist::open(None).expect("MNIST_DIR holds the data set");
+    let mnist = mnist();
     let rows: Vec<usize> = (0..512).collect();
     let mut loss = 0.0;
     let step = time(3, args.reps.unwrap_or(10), || {

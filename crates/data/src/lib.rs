@@ -11,7 +11,7 @@
 //! assert_eq!(validation.len(), 10);
 //! ```
 //!
-//! - [`Mnist`] finds, downloads or replaces the MNIST files;
+//! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them;
 //! - [`Dataset`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
 //! - [`idx`] reads the files, trusting nothing that a header says;
 //! - [`digits`] draws handwritten-looking digits where there are no files.

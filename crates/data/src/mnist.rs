@@ -65,8 +65,8 @@ impl Mnist {
     /// Finds MNIST, and if there is none and no network either, draws digits instead and [says so](Source::Generated).
     ///
     /// It looks in `dir`, then in the folder that the environment variable `MNIST_DIR` names, then in the cache folder
-    /// (`wengert/mnist` in `$XDG_CACHE_HOME`, or in the platform's cache folder), and then downloads the four files
-    /// into the cache folder, checked by their SHA-256.
+    /// (`wengert/mnist` in `$XDG_CACHE_HOME`, or in the platform's cache folder), and then, with the feature `download`,
+    /// downloads the four files into the cache folder, checked by their SHA-256.
     ///
     /// In a folder the files may be gzip or plain, and be spelt `train-images-idx3-ubyte` or `train-images.idx3-ubyte`.
     ///

@@ -17,18 +17,21 @@ pub(crate) struct Layout {
 
 impl Clone for Layout {
     /// As for [`Shape`]: without going element by element.
+    #[inline]
     fn clone(&self) -> Layout {
         Layout { shape: self.shape.clone(), strides: Strides::from_slice(&self.strides), offset: self.offset }
     }
 }
 
 impl Layout {
+    #[inline]
     pub(crate) fn contiguous(shape: Shape) -> Layout {
         let strides = shape.contiguous_strides();
         Layout { shape, strides, offset: 0 }
     }
 
     /// Whether the elements lie one after the other in row-major order.
+    #[inline]
     pub(crate) fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         for (&size, &stride) in self.shape.iter().zip(&self.strides).rev() {

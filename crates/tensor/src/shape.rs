@@ -19,6 +19,7 @@ pub struct Shape(pub(crate) SmallVec<[usize; 4]>);
 
 impl Clone for Shape {
     /// One copy of all sizes, where the derived clone would go element by element.
+    #[inline]
     fn clone(&self) -> Shape {
         Shape(SmallVec::from_slice(&self.0))
     }
@@ -26,16 +27,19 @@ impl Clone for Shape {
 
 impl Shape {
     /// The number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.0.len()
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.0.iter().product()
     }
 
     /// The number of elements, or an error where it exceeds `isize::MAX`, beyond which nothing can be addressed.
+    #[inline]
     pub fn checked_numel(&self, op: &'static str) -> Result<usize> {
         self.0
             .iter()
@@ -78,6 +82,7 @@ impl Shape {
     }
 
     /// Row-major strides; those of a shape without elements mean nothing and may wrap.
+    #[inline]
     pub(crate) fn contiguous_strides(&self) -> SmallVec<[isize; 4]> {
         let mut strides = SmallVec::<[isize; 4]>::from_elem(1, self.rank());
         for i in (1..self.rank()).rev() {
@@ -89,6 +94,7 @@ impl Shape {
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.0
     }

@@ -37,6 +37,7 @@ pub(crate) struct Shared<T: Element>(Option<Arc<Buffer<T>>>);
 
 impl<T: Element> Storage<T> {
     /// Room for `len` elements, whose contents are whatever its last owner left.
+    #[inline]
     pub(crate) fn recycled(len: usize) -> Storage<T> {
         if len == 1 {
             return Storage::One(T::default());
@@ -54,10 +55,12 @@ impl<T: Element> Storage<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Storage::Empty)
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         match self {
             Storage::Empty => &[],
@@ -67,6 +70,7 @@ impl<T: Element> Storage<T> {
     }
 
     /// The elements for writing, if nobody shares them.
+    #[inline]
     pub(crate) fn unique_mut(&mut self) -> Option<&mut [T]> {
         match self {
             Storage::Empty => None,
@@ -79,6 +83,7 @@ impl<T: Element> Storage<T> {
     }
 
     /// Whether both refer to one buffer.
+    #[inline]
     pub(crate) fn same(&self, other: &Storage<T>) -> bool {
         let (Storage::Shared(a), Storage::Shared(b)) = (self, other) else { return false };
         matches!((&a.0, &b.0), (Some(a), Some(b)) if Arc::ptr_eq(a, b))
@@ -86,6 +91,7 @@ impl<T: Element> Storage<T> {
 }
 
 impl<T: Element> Drop for Shared<T> {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut buffer) = self.0.take() else { return };
         let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };
@@ -108,6 +114,7 @@ impl<T: Element> Buffer<T> {
 const SMALLEST: u32 = 4;
 
 /// Four sizes to each power of two, so that at most a fifth of a buffer is unused.
+#[inline]
 fn class_of(len: usize) -> usize {
     let len = len.max(1 << SMALLEST);
     let octave = (len - 1).ilog2().max(SMALLEST - 1);
@@ -147,6 +154,7 @@ impl<T> Pool<T> {
         &mut self.classes[class]
     }
 
+    #[inline]
     fn take(&mut self, class: usize) -> Option<Arc<Buffer<T>>> {
         let class = self.class(class);
         class.taken += 1;
@@ -155,6 +163,7 @@ impl<T> Pool<T> {
     }
 
     /// Keeps a buffer, unless this thread never needs as many: one that only drops what others make keeps nothing.
+    #[inline]
     fn give(&mut self, class: usize, buffer: Arc<Buffer<T>>) {
         let class = self.class(class);
         class.taken -= 1;

@@ -21,6 +21,8 @@ pub trait Pointwise<T: Float>: Sync {
     fn eval(&self, x: &[&[T]], out: &mut [T]);
     /// outᵢ = g·∂rule/∂xᵢ, where y = rule(x).
     fn vjp(&self, g: &[T], x: &[&[T]], y: &[T], out: &mut [&mut [T]]);
+    /// The same gradients of numbers.
+    fn vjp_numbers(&self, g: T, x: &[T], y: T, out: &mut [T]);
     /// y = rule(x), and the same gradients.
     fn eval_vjp(&self, g: &[T], x: &[&[T]], y: &mut [T], out: &mut [&mut [T]]);
 }

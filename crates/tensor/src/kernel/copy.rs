@@ -39,6 +39,19 @@ impl<'a, T: Copy> Strided<'a, T> {
     }
 }
 
+/// The number of elements, if they lie one after the other, as nearly always.
+#[inline]
+fn flat_len(sizes: &[usize], strides: &[isize]) -> Option<usize> {
+    let mut len = 1;
+    for (&size, &stride) in sizes.iter().zip(strides).rev() {
+        if stride != len as isize || size == 0 {
+            return None;
+        }
+        len *= size;
+    }
+    Some(len)
+}
+
 fn merge(sizes: &[usize], strides: &[isize]) -> Runs {
     let mut runs = Runs::new();
     for (&size, &stride) in sizes.iter().zip(strides).filter(|(size, _)| **size != 1) {
@@ -53,6 +66,9 @@ fn merge(sizes: &[usize], strides: &[isize]) -> Runs {
 impl<'a, T: Copy> Reader<'a, T> {
     /// The way to read elements of `data`, as in [`Strided`].
     pub(crate) fn new(data: &'a [T], offset: usize, sizes: &[usize], strides: &[isize]) -> Reader<'a, T> {
+        if let Some(n) = flat_len(sizes, strides) {
+            return Reader::Flat(&data[offset..offset + n]);
+        }
         let runs = merge(sizes, strides);
         match runs[..] {
             _ if sizes.contains(&0) => Reader::Flat(&[]),

@@ -65,6 +65,7 @@ pub(crate) enum Isa {
 
 /// The instruction set in use: the best one the processor has, or a lower one named by the environment variable
 /// `WENGERT_ISA` (`avx512`, `avx2`, `portable`), which tests use to reach every path.
+#[inline]
 pub(crate) fn isa() -> Isa {
     static ISA: OnceLock<Isa> = OnceLock::new();
     *ISA.get_or_init(|| choose(std::env::var("WENGERT_ISA").ok().as_deref()))

@@ -35,6 +35,47 @@ fn flat<'a, T: Copy, const N: usize>(x: &'a [Reader<'a, T>; N], start: usize, le
     Some(slices)
 }
 
+struct Number<T, R, const N: usize> {
+    rule: R,
+    x: [T; N],
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Number<T, R, N> {
+    type Output = T;
+    #[inline(always)]
+    fn run<M: MulAdd>(self) -> T {
+        self.rule.eval(self.x.map(Lane::<T, M>::new)).0
+    }
+}
+
+/// rule(x) of numbers, with the bits of an array's elements.
+#[inline]
+pub(crate) fn number<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [T; N]) -> T {
+    dispatch(Number { rule, x })
+}
+
+struct NumberVjp<T, R, const N: usize> {
+    rule: R,
+    g: T,
+    x: [T; N],
+    y: T,
+}
+
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for NumberVjp<T, R, N> {
+    type Output = [T; N];
+    #[inline(always)]
+    fn run<M: MulAdd>(self) -> [T; N] {
+        let d = self.rule.vjp(Lane::<T, M>::new(self.g), self.x.map(Lane::new), Lane::new(self.y));
+        d.map(|d| d.0)
+    }
+}
+
+/// g·∂rule/∂xᵢ of numbers, with the bits of an array's elements.
+#[inline]
+pub(crate) fn number_vjp<T: Float, R: Elementwise<N>, const N: usize>(rule: R, g: T, x: [T; N], y: T) -> [T; N] {
+    dispatch(NumberVjp { rule, g, x, y })
+}
+
 /// out = rule(x), for slices of one length.
 pub(crate) fn forward<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [&[T]; N], out: &mut [T]) {
     dispatch(Forward { rule, x, out });

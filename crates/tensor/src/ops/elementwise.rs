@@ -24,12 +24,10 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
         if x[1..].iter().all(|other| other.shape() == x[0].shape()) {
-            if x[0].numel() == 1 {
-                let mut y = [T::ZERO];
-                map::forward(self.0, x.map(Tensor::one), &mut y);
-                return Ok(x[0].number_like(y[0]));
-            }
-            return Ok(Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)));
+            return Ok(match numbers(x) {
+                Some(numbers) => x[0].number_like(map::number(self.0, numbers)),
+                None => Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)),
+            });
         }
         let mut shape = x[0].shape().clone();
         for x in &x[1..] {
@@ -59,9 +57,23 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
         map::backward(self.0, g, x, y, out);
     }
 
+    fn vjp_numbers(&self, g: T, x: &[T], y: T, out: &mut [T]) {
+        let x = x.try_into().expect("as many inputs as the rule has");
+        out.copy_from_slice(&map::number_vjp(self.0, g, x, y));
+    }
+
     fn eval_vjp(&self, g: &[T], x: &[&[T]], y: &mut [T], out: &mut [&mut [T]]) {
         map::forward_backward(self.0, g, x.try_into().expect("as many inputs as the rule has"), y, out);
     }
+}
+
+/// The elements of tensors that have one each.
+fn numbers<T: Float, const N: usize>(x: [&Tensor<T>; N]) -> Option<[T; N]> {
+    let mut numbers = [T::ZERO; N];
+    for (number, x) in numbers.iter_mut().zip(x) {
+        *number = x.number()?;
+    }
+    Some(numbers)
 }
 
 /// 1/√(2π), the height of the normal density.

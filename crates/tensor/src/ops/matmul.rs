@@ -1,6 +1,6 @@
 //! Matrix products, and the fused affine map of a dense layer.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 
 use super::{Op, methods};
 use crate::array::Array;
@@ -27,6 +27,12 @@ fn mat<T: Float>(x: &Tensor<T>, at: isize) -> Mat<'_, T> {
 /// A matrix, as itself.
 fn whole<T: Float>(x: &Tensor<T>) -> Mat<'_, T> {
     mat(x, x.layout().offset as isize)
+}
+
+/// A matrix, transposed.
+fn turned<T: Float>(x: &Tensor<T>) -> Mat<'_, T> {
+    let Mat { data, rows, cols, row_stride, col_stride } = whole(x);
+    Mat { data, rows: cols, cols: rows, row_stride: col_stride, col_stride: row_stride }
 }
 
 /// The product over the last two axes; the axes before them are broadcast.
@@ -79,10 +85,10 @@ impl<T: Float> Op<T> for MatMul {
             return;
         }
         if into.needs()[0] {
-            add_product(0, x[0].shape(), &g, &x[1].t(), into);
+            add_product(0, x[0].shape(), whole(&g), turned(x[1]), into);
         }
         if into.needs()[1] {
-            add_product(1, x[1].shape(), &x[0].t(), &g, into);
+            add_product(1, x[1].shape(), turned(x[0]), whole(&g), into);
         }
     }
 }
@@ -113,13 +119,13 @@ fn each_batch<T: Float>(batches: &Shape, x: [&Tensor<T>; 2], mut f: impl FnMut(u
 }
 
 /// Adds a·b to the gradient of input `i`: into what is there already, or as the first.
-fn add_product<T: Float>(i: usize, shape: &Shape, a: &Tensor<T>, b: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+fn add_product<T: Float>(i: usize, shape: &Shape, a: Mat<'_, T>, b: Mat<'_, T>, into: &mut Adjoints<'_, T>) {
     let grad = match into.take(i) {
         Some(mut sum) => {
-            matmul(whole(a), whole(b), sum.as_mut_slice(), Init::Accumulate);
+            matmul(a, b, sum.as_mut_slice(), Init::Accumulate);
             sum
         }
-        None => Tensor::build(shape, |out| matmul(whole(a), whole(b), out, Init::Zero)),
+        None => Tensor::build(shape, |out| matmul(a, b, out, Init::Zero)),
     };
     into.add(i, grad);
 }
@@ -134,12 +140,12 @@ impl<T: Float> Op<T> for Linear {
         let (rows, w) = (as_rows(x[0]), x[1]);
         let mut shape = x[0].shape().clone();
         shape.0[x[0].rank() - 1] = w.shape()[0];
-        let bias = x.get(2).map(|b| b.contiguous());
+        let bias = x.get(2).map(|b| flat(b));
         let init = match &bias {
             Some(b) => Init::Bias(b.as_slice().expect("contiguous")),
             None => Init::Zero,
         };
-        Ok(Tensor::build(shape, |out| matmul(whole(&rows), whole(&w.t()), out, init)))
+        Ok(Tensor::build(shape, |out| matmul(whole(&rows), turned(w), out, init)))
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
@@ -160,20 +166,25 @@ impl<T: Float> Op<T> for Linear {
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], _y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
         let (rows, g2) = (as_rows(x[0]), as_rows(&g));
         if into.needs()[0] {
-            add_product(0, x[0].shape(), &g2, x[1], into);
+            add_product(0, x[0].shape(), whole(&g2), whole(x[1]), into);
         }
         if into.needs()[1] {
-            add_product(1, x[1].shape(), &g2.t(), &rows, into);
+            add_product(1, x[1].shape(), turned(&g2), whole(&rows), into);
         }
         if x.len() == 3 && into.needs()[2] {
-            into.add(2, g2);
+            into.add(2, g2.into_owned());
         }
     }
 }
 
 /// All axes but the last as one, contiguous in memory where they were not one already.
-fn as_rows<T: Float>(x: &Tensor<T>) -> Tensor<T> {
-    if x.rank() == 2 { x.clone() } else { x.reshape(rows_shape(x.shape())) }
+fn as_rows<T: Float>(x: &Tensor<T>) -> Cow<'_, Tensor<T>> {
+    if x.rank() == 2 { Cow::Borrowed(x) } else { Cow::Owned(x.reshape(rows_shape(x.shape()))) }
+}
+
+/// The tensor itself where its elements lie one after the other, else a copy.
+fn flat<T: Float>(x: &Tensor<T>) -> Cow<'_, Tensor<T>> {
+    if x.is_contiguous() { Cow::Borrowed(x) } else { Cow::Owned(x.contiguous()) }
 }
 
 /// A shape with all axes but the last as one.

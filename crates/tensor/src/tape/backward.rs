@@ -8,7 +8,7 @@ use super::node::{Node, Origin};
 use super::var::Var;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
-use crate::kernel::chain::Pointwise;
+use crate::kernel::chain::{ARGS, Pointwise};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -19,38 +19,37 @@ enum Adjoint<T: Float> {
 }
 
 impl<T: Float> Adjoint<T> {
+    #[inline]
     fn new(grad: Tensor<T>) -> Adjoint<T> {
         if grad.numel() == 1 { Adjoint::Number(grad.item()) } else { Adjoint::Array(grad) }
     }
 
     /// The gradient as a tensor, for a node of `shape`.
+    #[inline]
     fn tensor(self, shape: &Shape) -> Tensor<T> {
         match self {
             Adjoint::Number(grad) => Tensor::full(shape, grad),
             Adjoint::Array(grad) => grad,
         }
     }
-
-    fn accumulate(&mut self, grad: Adjoint<T>) {
-        match (self, grad) {
-            (Adjoint::Number(sum), Adjoint::Number(grad)) => *sum += grad,
-            (Adjoint::Array(sum), Adjoint::Array(grad)) => sum.accumulate(&grad),
-            _ => unreachable!("both are of the node's shape"),
-        }
-    }
 }
 
-/// The gradients that have been sent to nodes and not been passed on. Few are alive at a time, however long the tape.
+/// The gradients that have been sent to nodes and not been passed on. Few arrays are alive at a time, however long the
+/// tape.
 pub(super) struct Pending<T: Float> {
-    /// For each node, one more than the place of its gradient, or 0.
+    /// For each node [`NOTHING`], [`NUMBER`], or the place of its array.
     places: Vec<u32>,
-    alive: Vec<Option<Adjoint<T>>>,
+    numbers: Vec<T>,
+    arrays: Vec<Option<Tensor<T>>>,
     free: Vec<u32>,
 }
 
+const NOTHING: u32 = u32::MAX;
+const NUMBER: u32 = u32::MAX - 1;
+
 impl<T: Float> Default for Pending<T> {
     fn default() -> Self {
-        Pending { places: Vec::new(), alive: Vec::new(), free: Vec::new() }
+        Pending { places: Vec::new(), numbers: Vec::new(), arrays: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -58,28 +57,52 @@ impl<T: Float> Pending<T> {
     /// Nothing pending, for a number of nodes.
     fn restart(&mut self, nodes: usize) {
         self.places.clear();
-        self.places.resize(nodes, 0);
-        self.alive.clear();
+        self.places.resize(nodes, NOTHING);
+        self.numbers.resize(nodes, T::ZERO);
+        self.arrays.clear();
         self.free.clear();
     }
 
+    #[inline]
     fn take(&mut self, id: usize) -> Option<Adjoint<T>> {
-        let place = std::mem::take(&mut self.places[id]).checked_sub(1)?;
-        self.free.push(place);
-        self.alive[place as usize].take()
+        match std::mem::replace(&mut self.places[id], NOTHING) {
+            NOTHING => None,
+            NUMBER => Some(Adjoint::Number(self.numbers[id])),
+            place => {
+                self.free.push(place);
+                self.arrays[place as usize].take().map(Adjoint::Array)
+            }
+        }
     }
 
-    fn add(&mut self, id: usize, grad: Adjoint<T>) {
-        if let Some(place) = self.places[id].checked_sub(1) {
-            let sum = self.alive[place as usize].as_mut().expect("a place that is not free is taken");
-            return sum.accumulate(grad);
+    #[inline]
+    fn add_number(&mut self, id: usize, grad: T) {
+        if self.places[id] == NUMBER {
+            self.numbers[id] += grad;
+        } else {
+            (self.places[id], self.numbers[id]) = (NUMBER, grad);
         }
-        let place = self.free.pop().unwrap_or(self.alive.len() as u32);
-        match self.alive.get_mut(place as usize) {
+    }
+
+    fn add_array(&mut self, id: usize, grad: Tensor<T>) {
+        if self.places[id] != NOTHING {
+            let sum = self.arrays[self.places[id] as usize].as_mut().expect("a place that is not free is taken");
+            return sum.accumulate(&grad);
+        }
+        let place = self.free.pop().unwrap_or(self.arrays.len() as u32);
+        match self.arrays.get_mut(place as usize) {
             Some(empty) => *empty = Some(grad),
-            None => self.alive.push(Some(grad)),
+            None => self.arrays.push(Some(grad)),
         }
-        self.places[id] = place + 1;
+        self.places[id] = place;
+    }
+
+    /// Adds a gradient of the node's shape.
+    fn add(&mut self, id: usize, grad: Tensor<T>) {
+        match Adjoint::new(grad) {
+            Adjoint::Number(grad) => self.add_number(id, grad),
+            Adjoint::Array(grad) => self.add_array(id, grad),
+        }
     }
 }
 
@@ -103,7 +126,7 @@ impl<T: Float> Adjoints<'_, T> {
         let id = self.inputs[i] as usize;
         let shape = self.nodes[id].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
-        self.pending.add(id, Adjoint::new(grad));
+        self.pending.add(id, grad);
     }
 
     /// Takes out what has been added for input `i` so far, to accumulate to it in place and [`add`](Adjoints::add) it
@@ -168,7 +191,7 @@ impl<T: Float> Var<'_, T> {
             let nodes = &nodes.as_slice()[..=self.id() as usize];
             pending.restart(nodes.len());
             if nodes[self.id() as usize].tracked() {
-                pending.add(self.id() as usize, Adjoint::new(seed));
+                pending.add(self.id() as usize, seed);
             }
             sweep(nodes, &mut pending, &mut gradients)
         };
@@ -239,19 +262,19 @@ fn chained<T: Float>(
     chain.vjp(nodes, g, want_sum, |id, grad| {
         let shape = nodes[id as usize].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
-        pending.add(id as usize, Adjoint::new(grad));
+        pending.add(id as usize, grad);
     })
 }
 
 #[track_caller]
 fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut Pending<T>) {
-    expect_values(nodes, &y.inputs);
     let op = y.op.as_ref().expect("an op node holds its op");
     if let (Adjoint::Number(g), Some(rule)) = (&g, op.pointwise())
         && numbers(nodes, y, *g, rule, pending)
     {
         return;
     }
+    expect_values(nodes, &y.inputs);
     let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
     let x: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
     let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| node.tracked()).collect();
@@ -261,18 +284,20 @@ fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut P
 
 /// The gradients of an elementwise rule of numbers, which need no tensors; false where an input is not a number.
 fn numbers<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: T, rule: &dyn Pointwise<T>, pending: &mut Pending<T>) -> bool {
-    const MOST: usize = 4;
+    let (mut x, mut grads) = ([T::ZERO; ARGS], [T::ZERO; ARGS]);
     let n = y.inputs.len();
-    let input = |k: usize| &nodes[y.inputs[k] as usize];
-    if n > MOST || (0..n).any(|k| input(k).value.numel() != 1) {
-        return false;
+    let (Some(y_value), true) = (y.value.number(), n <= ARGS) else { return false };
+    for (x, &input) in x.iter_mut().zip(&y.inputs) {
+        match nodes[input as usize].value.number() {
+            Some(number) => *x = number,
+            None => return false,
+        }
     }
-    let x: [&[T]; MOST] = std::array::from_fn(|k| if k < n { input(k).value.one() } else { &[] });
-    let mut grads = [T::ZERO; MOST];
-    let mut parts = grads.each_mut().map(std::slice::from_mut);
-    rule.vjp(&[g], &x[..n], y.value.one(), &mut parts[..n]);
-    for k in (0..n).filter(|&k| input(k).tracked()) {
-        pending.add(y.inputs[k] as usize, Adjoint::Number(grads[k]));
+    rule.vjp_numbers(g, &x[..n], y_value, &mut grads[..n]);
+    for (&input, &grad) in y.inputs.iter().zip(&grads) {
+        if nodes[input as usize].tracked() {
+            pending.add_number(input as usize, grad);
+        }
     }
     true
 }

@@ -95,7 +95,9 @@ impl<T: Float> Nodes<T> {
         let Some(OfSum { shape, .. }) = op.of_sum(array.value.shape()) else { return Err((op, inputs)) };
         array.read = true;
         let id = self.push_op(Tensor::without_value(shape), op, inputs);
-        self.get_mut(id).deferred = true;
+        let node = self.get_mut(id);
+        // It is no part of a chain: whatever reads it is to find it evaluated.
+        (node.deferred, node.read) = (true, true);
         Ok(id)
     }
 
@@ -160,6 +162,7 @@ pub(super) fn chain<T: Float>(nodes: &[Node<T>], id: u32) -> Deferred<'_, T> {
 }
 
 /// Whether the backward pass takes a node as the end of a chain.
+#[inline]
 pub(super) fn ends_chain<T: Float>(nodes: &[Node<T>], node: &Node<T>) -> bool {
     let reads_deferred = || node.inputs.iter().any(|&id| nodes[id as usize].deferred);
     (node.deferred || reads_deferred()) && node.op.as_ref().is_some_and(|op| op.pointwise().is_some())

@@ -58,11 +58,13 @@ pub(super) struct Node<T: Float> {
 
 impl<T: Float> Node<T> {
     /// Whether a gradient is wanted for it, or for something that it depends on.
+    #[inline]
     pub(super) fn tracked(&self) -> bool {
         !matches!(self.origin, Origin::Constant)
     }
 
     /// Whether the value has been let go.
+    #[inline]
     pub(super) fn is_released(&self) -> bool {
         self.value.is_released() && !self.deferred
     }
@@ -95,18 +97,22 @@ impl<T: Float> Nodes<T> {
         self.list[..self.len].iter()
     }
 
+    #[inline]
     pub(super) fn as_slice(&self) -> &[Node<T>] {
         &self.list[..self.len]
     }
 
+    #[inline]
     pub(super) fn get(&self, id: u32) -> &Node<T> {
         &self.list[..self.len][id as usize]
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, id: u32) -> &mut Node<T> {
         &mut self.list[..self.len][id as usize]
     }
 
+    #[inline]
     pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin) -> u32 {
         let in_param = matches!(origin, Origin::Param(_));
         let (id, node) = self.next(value, origin);
@@ -128,6 +134,7 @@ impl<T: Float> Nodes<T> {
     }
 
     /// The next node, on storage of an earlier life where there is some.
+    #[inline]
     fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
         if self.len < self.list.len() {

@@ -155,7 +155,10 @@ impl<'t, T: Float> Var<'t, T> {
             ids.iter().for_each(|&id| nodes.evaluate(id));
         }
         let value = {
-            let values: SmallVec<[_; 4]> = ids.iter().map(|&id| &nodes.get(id).value).collect();
+            let mut values: SmallVec<[_; 4]> = SmallVec::new();
+            for &id in &ids {
+                values.push(&nodes.get(id).value);
+            }
             forward(&op, &values)?
         };
         let id = if tracked { nodes.push_op(value, op, ids) } else { nodes.push_leaf(value, Origin::Constant) };

@@ -48,6 +48,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// [`build`](Tensor::build) in the shape of another tensor.
+    #[inline]
     pub(crate) fn build_like(like: &Tensor<T>, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
         match &like.layout {
             layout if layout.offset == 0 && layout.is_contiguous() => Tensor::build_on(layout.clone(), fill),
@@ -56,15 +57,21 @@ impl<T: Element> Tensor<T> {
     }
 
     /// A number in the shape of a tensor of one element.
+    #[inline]
     pub(crate) fn number_like(&self, value: T) -> Tensor<T> {
         Tensor { storage: Storage::One(value), layout: Layout { offset: 0, ..self.layout.clone() } }
     }
 
-    /// The only element of a tensor that has one.
-    pub(crate) fn one(&self) -> &[T] {
-        std::slice::from_ref(&self.storage.as_slice()[self.layout.offset])
+    /// The only element of a tensor that holds one without a buffer.
+    #[inline]
+    pub(crate) fn number(&self) -> Option<T> {
+        match self.storage {
+            Storage::One(x) if self.layout.shape.iter().all(|&size| size == 1) => Some(x),
+            _ => None,
+        }
     }
 
+    #[inline]
     fn build_on(layout: Layout, fill: impl FnOnce(&mut [T])) -> Tensor<T> {
         let len = unwrap(layout.shape.checked_numel("build"));
         let mut storage = Storage::recycled(len);
@@ -77,6 +84,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// Lets go of the buffer; the shape stays.
+    #[inline]
     pub(crate) fn release(&mut self) {
         self.storage = Storage::Empty;
     }
@@ -93,10 +101,12 @@ impl<T: Element> Tensor<T> {
         Reader::new(self.storage.as_slice(), *offset, shape, strides)
     }
 
+    #[inline]
     pub(crate) fn is_released(&self) -> bool {
         self.storage.is_empty()
     }
 
+    #[inline]
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -106,32 +116,38 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements through their strides, for a kernel.
+    #[inline]
     pub(crate) fn strided(&self) -> Strided<'_, T> {
         let Layout { shape, strides, offset } = &self.layout;
         Strided { data: self.storage.as_slice(), offset: *offset, sizes: shape, strides }
     }
 
     /// The sizes of the axes.
+    #[inline]
     pub fn shape(&self) -> &Shape {
         &self.layout.shape
     }
 
     /// The number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.layout.shape.rank()
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.layout.shape.numel()
     }
 
     /// Whether the elements lie one after the other in row-major order.
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
         self.layout.is_contiguous()
     }
 
     /// The elements, where they lie one after the other.
+    #[inline]
     pub fn as_slice(&self) -> Option<&[T]> {
         let from = self.layout.offset;
         self.is_contiguous().then(|| &self.storage.as_slice()[from..from + self.numel()])
@@ -147,6 +163,7 @@ impl<T: Element> Tensor<T> {
     /// a.as_mut_slice()[0] = 9.0;
     /// assert_eq!((a, b), (Tensor::from([9.0, 2.0]), Tensor::from([1.0, 2.0])));
     /// ```
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         if !self.is_contiguous() || self.storage.unique_mut().is_none() {
             *self = Tensor::build(self.shape(), |out| self.strided().copy_to(out));
