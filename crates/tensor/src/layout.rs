@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::error::{Error, Result};
-use crate::shape::Shape;
+use crate::shape::{Shape, copied};
 
 type Strides = SmallVec<[isize; 4]>;
 
@@ -16,10 +16,9 @@ pub(crate) struct Layout {
 }
 
 impl Clone for Layout {
-    /// As for [`Shape`]: without going element by element.
     #[inline]
     fn clone(&self) -> Layout {
-        Layout { shape: self.shape.clone(), strides: Strides::from_slice(&self.strides), offset: self.offset }
+        Layout { shape: self.shape.clone(), strides: copied(&self.strides), offset: self.offset }
     }
 }
 

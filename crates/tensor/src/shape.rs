@@ -18,10 +18,23 @@ use crate::error::{Error, Result};
 pub struct Shape(pub(crate) SmallVec<[usize; 4]>);
 
 impl Clone for Shape {
-    /// One copy of all sizes, where the derived clone would go element by element.
     #[inline]
     fn clone(&self) -> Shape {
-        Shape(SmallVec::from_slice(&self.0))
+        Shape(copied(&self.0))
+    }
+}
+
+/// A copy of a short list without a loop, which is what the cost of small ops is made of.
+#[inline]
+pub(crate) fn copied<T: Copy + Default>(list: &SmallVec<[T; 4]>) -> SmallVec<[T; 4]> {
+    let none = T::default();
+    match **list {
+        [] => SmallVec::new(),
+        [a] => SmallVec::from_buf_and_len([a, none, none, none], 1),
+        [a, b] => SmallVec::from_buf_and_len([a, b, none, none], 2),
+        [a, b, c] => SmallVec::from_buf_and_len([a, b, c, none], 3),
+        [a, b, c, d] => SmallVec::from_buf_and_len([a, b, c, d], 4),
+        _ => SmallVec::from_slice(list),
     }
 }
 

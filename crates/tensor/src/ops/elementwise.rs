@@ -23,11 +23,11 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
+        if let Some((numbers, widest)) = numbers(x) {
+            return Ok(widest.number_like(map::number(self.0, numbers)));
+        }
         if x[1..].iter().all(|other| other.shape() == x[0].shape()) {
-            return Ok(match numbers(x) {
-                Some(numbers) => x[0].number_like(map::number(self.0, numbers)),
-                None => Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)),
-            });
+            return Ok(Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)));
         }
         let mut shape = x[0].shape().clone();
         for x in &x[1..] {
@@ -67,13 +67,15 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
     }
 }
 
-/// The elements of tensors that have one each.
-fn numbers<T: Float, const N: usize>(x: [&Tensor<T>; N]) -> Option<[T; N]> {
-    let mut numbers = [T::ZERO; N];
+/// The elements of tensors that have one each, and the tensor whose shape they broadcast to.
+#[inline]
+fn numbers<'a, T: Float, const N: usize>(x: [&'a Tensor<T>; N]) -> Option<([T; N], &'a Tensor<T>)> {
+    let (mut numbers, mut widest) = ([T::ZERO; N], x[0]);
     for (number, x) in numbers.iter_mut().zip(x) {
         *number = x.number()?;
+        widest = if x.rank() > widest.rank() { x } else { widest };
     }
-    Some(numbers)
+    Some((numbers, widest))
 }
 
 /// 1/√(2π), the height of the normal density.

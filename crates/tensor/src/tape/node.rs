@@ -7,7 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::backward::{Adjoints, Pending};
-use super::deferred::Size;
+use super::deferred::{LARGE, Size};
 use super::param::Tag;
 use super::var::Var;
 use crate::error::Result;
@@ -50,6 +50,8 @@ pub(super) struct Node<T: Float> {
     pub(super) op: Option<Box<dyn Recorded<T>>>,
     /// Whether the value lies in a parameter's buffer, which `backward` lets go of.
     pub(super) in_param: bool,
+    /// Whether the value has so many elements that ops on it are deferred.
+    pub(super) large: bool,
     /// Whether the value is still to be worked out; then, whether an op reads it already, and the size of its chain.
     pub(super) deferred: bool,
     pub(super) read: bool,
@@ -137,13 +139,14 @@ impl<T: Float> Nodes<T> {
     #[inline]
     fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
+        let large = value.number().is_none() && value.numel() >= LARGE;
         if self.len < self.list.len() {
             let node = &mut self.list[self.len];
-            (node.value, node.origin) = (value, origin);
+            (node.value, node.origin, node.large) = (value, origin, large);
         } else {
             let (inputs, op) = (Inputs::new(), None);
             let (in_param, deferred, read, size) = (false, false, false, Size::default());
-            self.list.push(Node { value, origin, inputs, op, in_param, deferred, read, size });
+            self.list.push(Node { value, origin, inputs, op, in_param, large, deferred, read, size });
         }
         self.len += 1;
         (id, &mut self.list[id as usize])

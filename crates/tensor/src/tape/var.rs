@@ -4,7 +4,6 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::deferred::LARGE;
 use super::node::{Inputs, Origin, Recorded};
 use super::{Mode, Tape};
 use crate::error::{Error, Result, unwrap};
@@ -135,7 +134,7 @@ impl<'t, T: Float> Var<'t, T> {
                 return Err(Error::invalid(name, released(&node.origin)));
             }
             tracked |= node.tracked();
-            large |= node.value.numel() >= LARGE;
+            large |= node.large;
             deferred |= node.deferred;
         }
         tracked &= tape.mode == Mode::Training;
