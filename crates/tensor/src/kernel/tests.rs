@@ -1,5 +1,6 @@
 //! The naive twins of the kernels: loops that index by sizes and strides, and sums in `f64`.
 
+mod chain;
 mod copy;
 mod map;
 mod reduce;

@@ -69,7 +69,7 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
 
 /// The elements of tensors that have one each, and the tensor whose shape they broadcast to.
 #[inline]
-fn numbers<'a, T: Float, const N: usize>(x: [&'a Tensor<T>; N]) -> Option<([T; N], &'a Tensor<T>)> {
+fn numbers<T: Float, const N: usize>(x: [&Tensor<T>; N]) -> Option<([T; N], &Tensor<T>)> {
     let (mut numbers, mut widest) = ([T::ZERO; N], x[0]);
     for (number, x) in numbers.iter_mut().zip(x) {
         *number = x.number()?;

@@ -169,10 +169,12 @@ impl<'t, T: Float> Var<'t, T> {
         let tape = self.tape;
         let (op, inputs) = {
             let mut nodes = tape.nodes.borrow_mut();
-            let node = nodes.get_mut(self.id);
-            if !matches!(node.origin, Origin::Op) {
+            if !matches!(nodes.get(self.id).origin, Origin::Op) {
                 return None;
             }
+            // Without its op the value could not be worked out any more, and the rule may read it.
+            nodes.evaluate(self.id);
+            let node = nodes.get_mut(self.id);
             // The op leaves its node while its rule records further nodes on the same tape.
             (node.op.take().expect("an op node holds its op"), node.inputs.clone())
         };
@@ -219,7 +221,8 @@ fn released(origin: &Origin) -> String {
 
 impl<T: Float> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nodes = self.tape.nodes.borrow();
+        let mut nodes = self.tape.nodes.borrow_mut();
+        nodes.evaluate(self.id);
         let node = nodes.get(self.id);
         write!(f, "Var {} = {} {:?}", self.id, node.op_name().unwrap_or("leaf"), node.value)
     }
