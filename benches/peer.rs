@@ -303,6 +303,10 @@ fn rows(args: &Args) {
                     let e = (x - x.max_keepdim(1).stop_gradient()).exp();
                     e / e.sum_keepdim(1)
                 }
+                "G1" => {
+                    let (gamma, beta) = (tape.leaf(gamma.clone()), tape.leaf(beta.clone()));
+                    x.layer_norm(Some(gamma), Some(beta), 1e-5)
+                }
                 _ => {
                     let (gamma, beta) = (tape.leaf(gamma.clone()), tape.leaf(beta.clone()));
                     let c = x - x.mean_keepdim(1);

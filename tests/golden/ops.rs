@@ -127,15 +127,8 @@ fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attr
         "nll" => reduced(-first.gather(-1, &ints[0].unsqueeze(-1)).squeeze(-1), attrs.reduction()),
         "l1" => reduced((first - x[1]).abs(), attrs.reduction()),
         "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),
-        "layer_norm" => {
-            let centred = first - first.mean_keepdim(-1);
-            let variance = first.var_keepdim(-1, 0.0);
-            centred * (variance + attrs.number("eps", 1e-5)).rsqrt() * x[1] + x[2]
-        }
-        "rms_norm" => {
-            let mean_square = first.square().mean_keepdim(-1);
-            first * (mean_square + attrs.number("eps", f64::EPSILON)).rsqrt() * x[1]
-        }
+        "layer_norm" => first.layer_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)),
+        "rms_norm" => first.rms_norm(Some(x[1]), attrs.number("eps", f64::EPSILON)),
         "attention" => {
             let width = first.shape()[first.rank() - 1] as f64;
             (first.matmul(x[1].t()) / width.sqrt()).softmax(-1).matmul(x[2])

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use tensor::{Elementwise, Error, Float, Result, Scalar, Shape, Tensor, Var};
+use tensor::{Elementwise, Error, Float, Result, Scalar, Tensor, Var};
 
 /// How the costs of single elements or examples become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,23 +178,11 @@ pub fn cross_entropy<'t, 'a, T: Float>(
         let expected = "logits of shape [.., classes]".into();
         return Err(Error::Shape { op: OP, expected, got: logits.shape() });
     }
-    let log_p = logits.try_log_softmax(-1)?;
     let cost = match targets.into() {
-        Targets::Labels(labels) => -of_labels(log_p, &labels)?,
-        Targets::Probabilities(q) => {
-            if *q.shape() != log_p.shape() {
-                let expected = format!("probabilities of the logits' shape {}", log_p.shape());
-                return Err(Error::Shape { op: OP, expected, got: q.shape().clone() });
-            }
-            -(log_p * logits.tape().constant(q.into_owned())).sum(-1)
-        }
+        Targets::Labels(labels) => logits.try_softmax_cross_entropy(&labels, label_smoothing)?,
+        Targets::Probabilities(q) => of_probabilities(logits, q, label_smoothing)?,
     };
-    if label_smoothing == 0.0 {
-        return reduction.apply(OP, cost);
-    }
-    let uniform = -log_p.mean(-1);
-    let mixed = cost * T::from_f64(1.0 - label_smoothing) + uniform * T::from_f64(label_smoothing);
-    reduction.apply(OP, mixed)
+    reduction.apply(OP, cost)
 }
 
 const OP: &str = "cross_entropy";
@@ -203,20 +191,18 @@ fn invalid(message: String) -> Error {
     Error::invalid(OP, message)
 }
 
-/// The log-probability of each label.
-fn of_labels<'t, T: Float>(log_p: Var<'t, T>, labels: &Tensor<i64>) -> Result<Var<'t, T>> {
-    let shape = log_p.shape();
-    let (batch, classes) = (Shape::from(&shape[..shape.rank() - 1]), shape[shape.rank() - 1]);
-    if *labels.shape() != batch {
-        let expected = format!("labels of shape {batch} for logits of shape {shape}");
-        return Err(Error::Shape { op: OP, expected, got: labels.shape().clone() });
+fn of_probabilities<'t, T: Float>(logits: Var<'t, T>, q: Cow<'_, Tensor<T>>, smoothing: f64) -> Result<Var<'t, T>> {
+    let shape = logits.shape();
+    if *q.shape() != shape {
+        let expected = format!("probabilities of the logits' shape {shape}");
+        return Err(Error::Shape { op: OP, expected, got: q.shape().clone() });
     }
-    let flat = labels.contiguous();
-    let wrong = |(_, label): &(usize, &i64)| !(0..classes as i64).contains(*label);
-    if let Some((row, label)) = flat.as_slice().expect("contiguous").iter().enumerate().find(wrong) {
-        return Err(invalid(format!("label {label} in row {row} is out of range for {classes} classes")));
+    let log_p = logits.try_log_softmax(-1)?;
+    let cost = -(log_p * logits.tape().constant(q.into_owned())).sum(-1);
+    if smoothing == 0.0 {
+        return Ok(cost);
     }
-    log_p.try_gather(-1, &labels.unsqueeze(-1))?.try_squeeze(-1)
+    Ok(cost * T::from_f64(1.0 - smoothing) - log_p.mean(-1) * T::from_f64(smoothing))
 }
 
 /// The costs as methods of a variable, reduced as they are usually written.

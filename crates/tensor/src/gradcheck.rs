@@ -1,6 +1,8 @@
 //! The gradient check: a function's gradients against numerical differentiation, and against the laws that every
 //! gradient obeys.
 
+// Everything here is `#[inline]` so that a program that checks nothing does not compile it.
+
 use rand_distr::StandardNormal;
 
 use crate::tape::{Gradients, Tape, Var};
@@ -20,6 +22,7 @@ type Function<'f> = &'f dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>;
 /// let w = Tensor::randn([4, 2], &mut rng(1, 0));
 /// gradcheck(|v| v[0].matmul(v[1]).tanh(), &[x, w]).unwrap();
 /// ```
+#[inline]
 pub fn gradcheck(
     f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
     inputs: &[Tensor<f64>],
@@ -49,6 +52,7 @@ pub struct Gradcheck {
 }
 
 impl Default for Gradcheck {
+    #[inline]
     fn default() -> Gradcheck {
         Gradcheck { order: 2, step: 1e-3, tolerance: 1e-7, coordinates: 64, seed: 0 }
     }
@@ -112,6 +116,7 @@ const ROUNDING: f64 = 1e-12;
 
 impl Gradcheck {
     /// First order only, for functions with kinks or without a second derivative.
+    #[inline]
     pub fn first_order() -> Gradcheck {
         Gradcheck { order: 1, ..Gradcheck::default() }
     }
@@ -120,6 +125,7 @@ impl Gradcheck {
     ///
     /// # Errors
     /// Names the first check that fails.
+    #[inline]
     pub fn check(
         &self,
         f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
@@ -138,6 +144,7 @@ impl Gradcheck {
         Ok(report)
     }
 
+    #[inline]
     fn check_order(
         &self,
         order: usize,
@@ -160,6 +167,7 @@ impl Gradcheck {
     }
 
     /// Compares one input's gradient with differences, coordinate by coordinate or along random directions.
+    #[inline]
     #[allow(clippy::too_many_arguments)]
     fn compare(
         &self,
@@ -193,6 +201,7 @@ impl Gradcheck {
     }
 
     /// d/dt Σ seed·f(x + t·direction) at t = 0, by the five-point stencil, whose error falls with step⁴.
+    #[inline]
     fn difference(
         &self,
         f: Function<'_>,
@@ -211,18 +220,22 @@ impl Gradcheck {
 }
 
 /// Gives a closure the type of a function over any tape.
+#[inline]
 fn fix<F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>(f: F) -> F {
     f
 }
 
+#[inline]
 fn draw(shape_of: &Tensor<f64>, rng: &mut Rng) -> Tensor<f64> {
     Tensor::random(shape_of.shape(), StandardNormal, rng)
 }
 
+#[inline]
 fn dot(a: &Tensor<f64>, b: &Tensor<f64>) -> f64 {
     a.to_vec().iter().zip(b.to_vec()).map(|(a, b)| a * b).sum()
 }
 
+#[inline]
 fn evaluate(f: Function<'_>, inputs: &[Tensor<f64>]) -> Tensor<f64> {
     let tape = Tape::new();
     let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
@@ -230,6 +243,7 @@ fn evaluate(f: Function<'_>, inputs: &[Tensor<f64>]) -> Tensor<f64> {
 }
 
 /// The eager gradient of Σ seed·f for each input, zeros where f does not depend on it.
+#[inline]
 fn gradient(f: Function<'_>, inputs: &[Tensor<f64>], seed: &Tensor<f64>) -> Vec<Tensor<f64>> {
     let tape = Tape::new();
     let x: Vec<_> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
@@ -237,11 +251,13 @@ fn gradient(f: Function<'_>, inputs: &[Tensor<f64>], seed: &Tensor<f64>) -> Vec<
     x.iter().map(|&x| of(&grads, x)).collect()
 }
 
+#[inline]
 fn of(grads: &Gradients<f64>, x: Var<'_, f64>) -> Tensor<f64> {
     grads.get(x).cloned().unwrap_or_else(|| Tensor::zeros(x.shape()))
 }
 
 /// Σᵢ ⟨uᵢ, ∂(Σ seed·f)/∂xᵢ⟩, recorded.
+#[inline]
 fn slope<'t>(f: Function<'_>, x: &[Var<'t, f64>], seed: &Tensor<f64>, u: &[Tensor<f64>]) -> Var<'t, f64> {
     let tape = x[0].tape();
     let grads = tape.vjp(f(x), tape.constant(seed.clone()), x);
@@ -250,6 +266,7 @@ fn slope<'t>(f: Function<'_>, x: &[Var<'t, f64>], seed: &Tensor<f64>, u: &[Tenso
 }
 
 /// What needs no differences.
+#[inline]
 fn laws(
     order: usize,
     f: Function<'_>,
@@ -286,6 +303,7 @@ fn laws(
 }
 
 /// ⟨Jᵀ·v, u⟩ = ⟨v, J·u⟩, relative to the size of the terms that are summed.
+#[inline]
 fn adjoint(
     order: usize,
     left: f64,
@@ -300,6 +318,7 @@ fn adjoint(
     Err(GradcheckError::Law { order, law: "jvp is adjoint to vjp", input: 0, left, right })
 }
 
+#[inline]
 fn finite(order: usize, what: &str, x: &Tensor<f64>) -> Result<(), GradcheckError> {
     match x.to_vec().iter().all(|x| x.is_finite()) {
         true => Ok(()),
@@ -308,6 +327,7 @@ fn finite(order: usize, what: &str, x: &Tensor<f64>) -> Result<(), GradcheckErro
 }
 
 /// Compares two lists of gradients element by element, relative to the largest element of each.
+#[inline]
 fn same(
     order: usize,
     law: &'static str,

@@ -2,16 +2,25 @@
 //!
 //! Every order of evaluation is fixed by the sizes. A row is folded in parallel lanes, block by block, and the blocks are
 //! merged as a balanced tree, which keeps the rounding error of a long sum near that of a short one. Columns are folded
-//! side by side, 128 rows at a time, and these parts one after the other.
+//! side by side, 128 rows at a time, and these parts one after the other; where they are few, several rows side by side
+//! count as one.
 
 use std::ops::Range;
 
 use super::cpu::{Kernel, MulAdd, dispatch};
-use super::split;
+use super::{rows, split};
 use crate::float::Float;
+
+mod columns;
+
+#[cfg(test)]
+pub(super) use columns::ROWS;
+use columns::{Columns, columns};
 
 /// What a reduction does with two numbers.
 pub(crate) trait Fold: Copy + Send + Sync {
+    /// Whether the result does not depend on the order.
+    const EXACT: bool;
     /// The result for no elements.
     fn empty<T: Float>(self) -> T;
     /// Two results as one.
@@ -29,6 +38,7 @@ pub(crate) struct Max;
 pub(crate) struct Min;
 
 impl Fold for Sum {
+    const EXACT: bool = false;
     #[inline(always)]
     fn empty<T: Float>(self) -> T {
         T::ZERO
@@ -42,6 +52,7 @@ impl Fold for Sum {
 // A NaN is the one number that differs from itself.
 #[allow(clippy::eq_op)]
 impl Fold for Max {
+    const EXACT: bool = true;
     #[inline(always)]
     fn empty<T: Float>(self) -> T {
         T::NEG_INFINITY
@@ -54,6 +65,7 @@ impl Fold for Max {
 
 #[allow(clippy::eq_op)]
 impl Fold for Min {
+    const EXACT: bool = true;
     #[inline(always)]
     fn empty<T: Float>(self) -> T {
         T::INFINITY
@@ -71,35 +83,31 @@ pub(crate) const BLOCK: usize = 4096;
 /// A long slice is folded in at most so many parts, each of at least so many elements, by several threads.
 const PARTS: usize = 64;
 const PART: usize = 1 << 15;
-/// Columns folded side by side, and rows before the partial result is merged.
-const TILE: usize = 64;
-pub(super) const ROWS: usize = 128;
-
-/// `f` folded over a slice in [`LANES`] lanes, merged in order.
+/// A slice folded in `N` lanes, merged in order.
 #[inline(always)]
-pub(crate) fn lanes<T: Float, F: Fold>(fold: F, x: &[T], f: impl Fn(T) -> T) -> T {
-    let mut acc = [fold.empty::<T>(); LANES];
-    fold_in(fold, &mut acc, x, f);
+fn lanes<const N: usize, T: Float, F: Fold>(fold: F, x: &[T]) -> T {
+    let mut acc = [fold.empty::<T>(); N];
+    fold_in(fold, &mut acc, x);
     merge(fold, acc)
 }
 
 #[inline(always)]
-fn fold_in<T: Float, F: Fold>(fold: F, acc: &mut [T; LANES], x: &[T], f: impl Fn(T) -> T) {
-    let chunks = x.chunks_exact(LANES);
+fn fold_in<const N: usize, T: Float, F: Fold>(fold: F, acc: &mut [T; N], x: &[T]) {
+    let chunks = x.chunks_exact(N);
     let rest = chunks.remainder();
     for chunk in chunks {
         for (acc, &x) in acc.iter_mut().zip(chunk) {
-            *acc = fold.fold(*acc, f(x));
+            *acc = fold.fold(*acc, x);
         }
     }
     for (acc, &x) in acc.iter_mut().zip(rest) {
-        *acc = fold.fold(*acc, f(x));
+        *acc = fold.fold(*acc, x);
     }
 }
 
 #[inline(always)]
-fn merge<T: Float, F: Fold>(fold: F, mut acc: [T; LANES]) -> T {
-    let mut width = LANES / 2;
+fn merge<const N: usize, T: Float, F: Fold>(fold: F, mut acc: [T; N]) -> T {
+    let mut width = N / 2;
     while width > 0 {
         for i in 0..width {
             acc[i] = fold.fold(acc[i], acc[i + width]);
@@ -152,13 +160,7 @@ impl<T: Float> Kernel for FoldIn<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
-        fold_in(
-            Sum,
-            self.acc,
-            self.x,
-            #[inline(always)]
-            |x| x,
-        );
+        fold_in(Sum, self.acc, self.x);
     }
 }
 
@@ -171,12 +173,12 @@ impl<T: Float, F: Fold> Kernel for Row<'_, T, F> {
     type Output = T;
     #[inline(always)]
     fn run<M: MulAdd>(self) -> T {
-        lanes(
-            self.fold,
-            self.x,
-            #[inline(always)]
-            |x| x,
-        )
+        // The larger of two numbers takes the longest, and may be searched in more lanes without changing the result.
+        if F::EXACT && self.x.len() >= 4 * LANES {
+            lanes::<{ 4 * LANES }, T, F>(self.fold, self.x)
+        } else {
+            lanes::<LANES, T, F>(self.fold, self.x)
+        }
     }
 }
 
@@ -218,8 +220,12 @@ fn tree<T: Float, F: Fold>(fold: F, range: Range<usize>, block: &impl Fn(Range<u
 
 /// out\[o, j\] = fold over i of x\[o, i, j\], for `x` of `[outer, mid, inner]` and `out` of `[outer, inner]`.
 pub(crate) fn reduce<T: Float, F: Fold>(fold: F, x: &[T], mid: usize, inner: usize, out: &mut [T]) {
-    if out.len() == 1 {
+    if x.is_empty() {
+        out.fill(fold.empty());
+    } else if out.len() == 1 {
         out[0] = all(fold, x);
+    } else if inner == 1 && mid < LANES {
+        rows::fold(fold, x, mid, out);
     } else if inner == 1 {
         split::row_groups(out, 1, mid, &|first, out| {
             for (i, out) in out.iter_mut().enumerate() {
@@ -227,49 +233,13 @@ pub(crate) fn reduce<T: Float, F: Fold>(fold: F, x: &[T], mid: usize, inner: usi
             }
         });
     } else if out.len() == inner {
-        split::row_groups(out, TILE, TILE * mid, &|first, out| {
-            dispatch(Columns { fold, x, mid, inner, first: first * TILE, out })
-        });
+        columns(fold, x, mid, out);
     } else {
         split::row_groups(out, inner, inner * mid, &|first, out| {
             for (i, out) in out.chunks_mut(inner).enumerate() {
                 let x = &x[(first + i) * mid * inner..][..mid * inner];
-                dispatch(Columns { fold, x, mid, inner, first: 0, out });
+                dispatch(Columns { fold, x, inner, first: 0, out });
             }
         });
-    }
-}
-
-/// Columns `first..first + out.len()` of a `[mid, inner]` matrix, folded downwards.
-struct Columns<'a, T, F> {
-    fold: F,
-    x: &'a [T],
-    mid: usize,
-    inner: usize,
-    first: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Float, F: Fold> Kernel for Columns<'_, T, F> {
-    type Output = ();
-    #[inline(always)]
-    fn run<M: MulAdd>(self) {
-        let Columns { fold, x, mid, inner, first, out } = self;
-        for (t, out) in out.chunks_mut(TILE).enumerate() {
-            let column = first + t * TILE;
-            out.fill(fold.empty());
-            for rows in (0..mid).step_by(ROWS) {
-                let mut part = [fold.empty::<T>(); TILE];
-                for i in rows..mid.min(rows + ROWS) {
-                    let row = &x[i * inner + column..][..out.len()];
-                    for (part, &x) in part.iter_mut().zip(row) {
-                        *part = fold.fold(*part, x);
-                    }
-                }
-                for (out, &part) in out.iter_mut().zip(&part) {
-                    *out = fold.fold(*out, part);
-                }
-            }
-        }
     }
 }

@@ -1,15 +1,134 @@
-//! Softmax and its kin over the rows of a contiguous matrix: a row is read while it is in the cache.
+//! Softmax, normalisation and their kin over the rows of a contiguous matrix, read while a row is in the cache.
+//!
+//! A function of rows is written once, over a [`View`], and read in two ways. Along a [`Wide`] row lie the lanes of the
+//! vectors, and a number of the row is one number. Rows that are too narrow for that are turned, a [`Narrow`] group at
+//! a time, so that each has a lane of its own.
 
 use super::cpu::{Kernel, MulAdd, dispatch};
-use super::reduce::{Max, Sum, lanes};
+use super::reduce::{Fold, LANES};
 use super::split;
 use crate::float::Float;
 
-/// A function of rows: `x` (and `y`, where a gradient needs it) of `n` elements a row, to `out`.
-trait RowFn: Copy + Send + Sync {
-    fn row<T: Float, M: MulAdd>(self, x: &[T], y: &[T], out: &mut [T]);
+mod cross_entropy;
+mod narrow;
+mod norm;
+mod softmax;
+mod wide;
+
+use narrow::{Narrow, turn, turn_back};
+use wide::Wide;
+
+pub(crate) use cross_entropy::{Labels, cross_entropy, cross_entropy_vjp};
+pub(crate) use norm::{Norm, norm, norm_groups, norm_vjp};
+pub(crate) use softmax::{log_softmax, log_softmax_vjp, logsumexp, softmax, softmax_vjp};
+
+/// Narrow rows that are worked on at once.
+const SIDE: usize = 16;
+
+/// The larger, whatever a NaN does: enough where a NaN of the row comes back in a sum.
+#[derive(Clone, Copy)]
+struct Peak;
+
+impl Fold for Peak {
+    const EXACT: bool = true;
+
+    #[inline(always)]
+    fn empty<T: Float>(self) -> T {
+        T::NEG_INFINITY
+    }
+    #[inline(always)]
+    fn fold<T: Float>(self, a: T, b: T) -> T {
+        if a > b { a } else { b }
+    }
 }
 
+/// One row, or several at once. `f` computes elements from those of x, y and the output at their place, from numbers of
+/// the row (`stats`) and from numbers of the column.
+trait View<T: Float> {
+    /// A number for each row.
+    type Stat: Copy;
+
+    /// The same number for each row.
+    fn fill(&self, value: T) -> Self::Stat;
+
+    /// A number of each row from others.
+    fn stat<const S: usize>(&self, stats: [Self::Stat; S], f: impl Fn([T; S]) -> T) -> Self::Stat;
+
+    /// What `f` gives, folded over each row, and written too if `WRITE`.
+    fn fold<const WRITE: bool, const S: usize>(
+        &mut self,
+        fold: impl Fold,
+        stats: [Self::Stat; S],
+        f: impl Fn([T; 2], [T; S]) -> T,
+    ) -> Self::Stat;
+
+    /// Both of what `f` gives, summed over each row.
+    fn sums<const S: usize>(
+        &self,
+        stats: [Self::Stat; S],
+        column: &[T],
+        f: impl Fn([T; 2], [T; S], T) -> [T; 2],
+    ) -> [Self::Stat; 2];
+
+    /// What `f` gives, written; what it gives besides is added to the sums of the columns.
+    fn write<const K: usize, const S: usize, const C: usize>(
+        &mut self,
+        sums: [&mut [T]; K],
+        stats: [Self::Stat; S],
+        columns: [&[T]; C],
+        f: impl Fn([T; 3], [T; S], [T; C]) -> (T, [T; K]),
+    );
+
+    /// The element of x that `column` picks of each row, which it is given by its position in the view.
+    fn pick(&self, column: impl Fn(usize) -> usize) -> Self::Stat;
+
+    /// The first numbers of a slice, one for each row.
+    fn load(&self, from: &[T]) -> Self::Stat;
+
+    /// Puts the numbers of the rows at the front of a slice.
+    fn store(&self, stat: Self::Stat, to: &mut [T]);
+}
+
+/// A function of rows.
+trait RowFn<T: Float> {
+    /// Whether it reads y.
+    const PAIRED: bool;
+
+    /// The function, of the rows from `first` on.
+    fn rows<M: MulAdd>(&mut self, first: usize, view: &mut impl View<T>);
+}
+
+/// Each row folded to one number.
+struct FoldRows<'a, T, F> {
+    fold: F,
+    out: &'a mut [T],
+}
+
+impl<T: Float, F: Fold> RowFn<T> for FoldRows<'_, T, F> {
+    const PAIRED: bool = false;
+
+    #[inline(always)]
+    fn rows<M: MulAdd>(&mut self, first: usize, view: &mut impl View<T>) {
+        let stat = view.fold::<false, 0>(
+            self.fold,
+            [],
+            #[inline(always)]
+            |[x, _], []| x,
+        );
+        view.store(stat, &mut self.out[first..]);
+    }
+}
+
+/// Each row of `n` elements folded to one number.
+pub(super) fn fold<T: Float>(fold: impl Fold, x: &[T], n: usize, out: &mut [T]) {
+    split::row_groups(out, 1, n, &|first, out| {
+        let x = &x[first * n..][..out.len() * n];
+        apply(FoldRows { fold, out }, x, x, &mut [], n);
+    });
+}
+
+/// A function applied to all rows of `n` elements of x (and y, where it reads that); `out` is empty, or what the
+/// function writes.
 struct Rows<'a, T, F> {
     f: F,
     x: &'a [T],
@@ -18,167 +137,49 @@ struct Rows<'a, T, F> {
     n: usize,
 }
 
-impl<T: Float, F: RowFn> Kernel for Rows<'_, T, F> {
+impl<T: Float, F: RowFn<T>> Rows<'_, T, F> {
+    #[inline(always)]
+    fn wide<M: MulAdd>(mut self) {
+        let n = self.n;
+        for (i, x) in self.x.chunks_exact(n).enumerate() {
+            let y = if F::PAIRED { &self.y[i * n..][..n] } else { x };
+            let out = if self.out.is_empty() { &mut [][..] } else { &mut self.out[i * n..][..n] };
+            self.f.rows::<M>(i, &mut Wide { x, y, out });
+        }
+    }
+
+    #[inline(always)]
+    fn narrow<M: MulAdd>(mut self) {
+        let n = self.n;
+        let mut view = Narrow::new(n);
+        for (i, x) in self.x.chunks(SIDE * n).enumerate() {
+            let at = i * SIDE * n;
+            view.rows = x.len() / n;
+            turn(x, n, &mut view.x);
+            if F::PAIRED {
+                turn(&self.y[at..][..x.len()], n, &mut view.y);
+            }
+            self.f.rows::<M>(i * SIDE, &mut view);
+            if !self.out.is_empty() {
+                turn_back(&view.out, n, &mut self.out[at..][..x.len()]);
+            }
+        }
+    }
+}
+
+impl<T: Float, F: RowFn<T>> Kernel for Rows<'_, T, F> {
     type Output = ();
+
     #[inline(always)]
     fn run<M: MulAdd>(self) {
-        let rows = self.x.chunks_exact(self.n).zip(self.y.chunks_exact(self.n));
-        for ((x, y), out) in rows.zip(self.out.chunks_exact_mut(self.n)) {
-            self.f.row::<T, M>(x, y, out);
+        match self.n {
+            0 => {}
+            n if n < LANES => self.narrow::<M>(),
+            _ => self.wide::<M>(),
         }
     }
 }
 
-fn over_rows<T: Float>(f: impl RowFn, x: &[T], y: &[T], out: &mut [T], n: usize) {
-    if n == 0 {
-        return;
-    }
-    split::row_groups(out, n, n, &|first, out| {
-        let range = first * n..first * n + out.len();
-        dispatch(Rows { f, x: &x[range.clone()], y: &y[range], out, n });
-    });
-}
-
-/// The largest element of a row, or 0 where that is infinite, so that subtracting it gives no NaN.
-#[inline(always)]
-fn finite_max<T: Float>(x: &[T]) -> T {
-    let max = largest(x);
-    if max == T::NEG_INFINITY || max == T::INFINITY { T::ZERO } else { max }
-}
-
-#[inline(always)]
-fn largest<T: Float>(x: &[T]) -> T {
-    lanes(
-        Max,
-        x,
-        #[inline(always)]
-        |x| x,
-    )
-}
-
-/// Σ e^(x − max).
-#[inline(always)]
-fn sum_exp<T: Float, M: MulAdd>(x: &[T], max: T) -> T {
-    lanes(
-        Sum,
-        x,
-        #[inline(always)]
-        |x| (x - max).exp::<M>(),
-    )
-}
-
-#[inline(always)]
-fn total<T: Float>(x: &[T]) -> T {
-    lanes(
-        Sum,
-        x,
-        #[inline(always)]
-        |x| x,
-    )
-}
-
-#[derive(Clone, Copy)]
-struct Softmax;
-
-impl RowFn for Softmax {
-    #[inline(always)]
-    fn row<T: Float, M: MulAdd>(self, x: &[T], _: &[T], out: &mut [T]) {
-        let max = largest(x);
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = (x - max).exp::<M>();
-        }
-        let scale = T::ONE / total(out);
-        for out in out {
-            *out *= scale;
-        }
-    }
-}
-
-/// y = softmax(x) along rows of `n`.
-pub(crate) fn softmax<T: Float>(x: &[T], out: &mut [T], n: usize) {
-    over_rows(Softmax, x, x, out, n);
-}
-
-#[derive(Clone, Copy)]
-struct SoftmaxVjp;
-
-impl RowFn for SoftmaxVjp {
-    #[inline(always)]
-    fn row<T: Float, M: MulAdd>(self, g: &[T], y: &[T], out: &mut [T]) {
-        for ((out, &g), &y) in out.iter_mut().zip(g).zip(y) {
-            *out = g * y;
-        }
-        let dot = total(out);
-        for ((out, &g), &y) in out.iter_mut().zip(g).zip(y) {
-            *out = y * (g - dot);
-        }
-    }
-}
-
-/// y·(g − Σ g·y) along rows of `n`.
-pub(crate) fn softmax_vjp<T: Float>(g: &[T], y: &[T], out: &mut [T], n: usize) {
-    over_rows(SoftmaxVjp, g, y, out, n);
-}
-
-#[derive(Clone, Copy)]
-struct LogSoftmax;
-
-impl RowFn for LogSoftmax {
-    #[inline(always)]
-    fn row<T: Float, M: MulAdd>(self, x: &[T], _: &[T], out: &mut [T]) {
-        let max = largest(x);
-        let log = sum_exp::<T, M>(x, max).ln::<M>();
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = x - max - log;
-        }
-    }
-}
-
-/// y = x − ln Σ eˣ along rows of `n`.
-pub(crate) fn log_softmax<T: Float>(x: &[T], out: &mut [T], n: usize) {
-    over_rows(LogSoftmax, x, x, out, n);
-}
-
-#[derive(Clone, Copy)]
-struct LogSoftmaxVjp;
-
-impl RowFn for LogSoftmaxVjp {
-    #[inline(always)]
-    fn row<T: Float, M: MulAdd>(self, g: &[T], y: &[T], out: &mut [T]) {
-        let sum = total(g);
-        for ((out, &g), &y) in out.iter_mut().zip(g).zip(y) {
-            *out = g - y.exp::<M>() * sum;
-        }
-    }
-}
-
-/// g − eʸ·Σ g along rows of `n`.
-pub(crate) fn log_softmax_vjp<T: Float>(g: &[T], y: &[T], out: &mut [T], n: usize) {
-    over_rows(LogSoftmaxVjp, g, y, out, n);
-}
-
-struct LogSumExp<'a, T> {
-    x: &'a [T],
-    out: &'a mut [T],
-    n: usize,
-}
-
-impl<T: Float> Kernel for LogSumExp<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run<M: MulAdd>(self) {
-        for (i, out) in self.out.iter_mut().enumerate() {
-            let x = &self.x[i * self.n..][..self.n];
-            let max = finite_max(x);
-            *out = sum_exp::<T, M>(x, max).ln::<M>() + max;
-        }
-    }
-}
-
-/// ln Σ eˣ along rows of `n`; −∞ for a row of none.
-pub(crate) fn logsumexp<T: Float>(x: &[T], out: &mut [T], n: usize) {
-    split::row_groups(out, 1, n, &|first, out| {
-        let x = &x[first * n..][..out.len() * n];
-        dispatch(LogSumExp { x, out, n });
-    });
+fn apply<T: Float>(f: impl RowFn<T>, x: &[T], y: &[T], out: &mut [T], n: usize) {
+    dispatch(Rows { f, x, y, out, n });
 }

@@ -1,9 +1,11 @@
 //! The ops: one file a family, where an op's value and its gradient stand side by side.
 
+pub mod cross_entropy;
 pub mod elementwise;
 pub mod index;
 pub mod join;
 pub mod matmul;
+pub mod norm;
 mod operators;
 pub mod reduce;
 pub mod softmax;

@@ -11,6 +11,9 @@ use crate::scalar::rules::Neg;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
+// Without `#[inline]` the operators of plain f32 and f64 would be compiled in this crate, with all that they call: most of
+// the library, for two types and three instruction sets, and again in each crate that uses it.
+
 /// An operator between two arrays, owned or borrowed.
 macro_rules! operator {
     ($($Trait:ident $method:ident $try_name:ident;)*) => {$(
@@ -23,6 +26,7 @@ macro_rules! operator {
     (@arrays [$($bound:tt)*] $Lhs:ty, $Rhs:ty => $Output:ty, $Trait:ident $method:ident $try_name:ident) => {
         impl<$($bound)*> ops::$Trait<$Rhs> for $Lhs {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn $method(self, other: $Rhs) -> $Output {
                 unwrap(Borrow::<$Output>::borrow(&self).$try_name(other))
@@ -44,6 +48,7 @@ macro_rules! scalar_operators {
     ([$($bound:tt)*] $Array:ty, $Output:ty, $T:ty) => {
         impl<$($bound)*> ops::Add<$T> for $Array {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn add(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Shift { by: by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
@@ -51,6 +56,7 @@ macro_rules! scalar_operators {
         }
         impl<$($bound)*> ops::Sub<$T> for $Array {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn sub(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Shift { by: -by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
@@ -58,6 +64,7 @@ macro_rules! scalar_operators {
         }
         impl<$($bound)*> ops::Mul<$T> for $Array {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn mul(self, factor: $T) -> $Output {
                 <$Output as Array<_>>::rule(Scale { factor: factor.to_f64() }, [Borrow::<$Output>::borrow(&self)])
@@ -65,6 +72,7 @@ macro_rules! scalar_operators {
         }
         impl<$($bound)*> ops::Div<$T> for $Array {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn div(self, by: $T) -> $Output {
                 <$Output as Array<_>>::rule(Divide { by: by.to_f64() }, [Borrow::<$Output>::borrow(&self)])
@@ -78,6 +86,7 @@ macro_rules! left_scalar_operators {
     ($($T:ty: [$($bound:tt)*] $Array:ty, $Output:ty;)*) => {$(
         impl<$($bound)*> ops::Add<$Array> for $T {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn add(self, array: $Array) -> $Output {
                 array + self
@@ -85,6 +94,7 @@ macro_rules! left_scalar_operators {
         }
         impl<$($bound)*> ops::Sub<$Array> for $T {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn sub(self, array: $Array) -> $Output {
                 <$Output as Array<_>>::rule(ShiftFrom { from: self.to_f64() }, [Borrow::<$Output>::borrow(&array)])
@@ -92,6 +102,7 @@ macro_rules! left_scalar_operators {
         }
         impl<$($bound)*> ops::Mul<$Array> for $T {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn mul(self, array: $Array) -> $Output {
                 array * self
@@ -99,6 +110,7 @@ macro_rules! left_scalar_operators {
         }
         impl<$($bound)*> ops::Div<$Array> for $T {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn div(self, array: $Array) -> $Output {
                 <$Output as Array<_>>::rule(DivideInto { over: self.to_f64() }, [Borrow::<$Output>::borrow(&array)])
@@ -123,6 +135,7 @@ macro_rules! negation {
     ($([$($bound:tt)*] $Array:ty, $Output:ty;)*) => {$(
         impl<$($bound)*> ops::Neg for $Array {
             type Output = $Output;
+            #[inline]
             #[track_caller]
             fn neg(self) -> $Output {
                 <$Output as Array<_>>::rule(Neg, [Borrow::<$Output>::borrow(&self)])

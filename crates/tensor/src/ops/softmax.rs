@@ -29,8 +29,8 @@ fn along_vjp<T: Float>(g: &Tensor<T>, y: &Tensor<T>, axis: usize, kernel: RowVjp
     Tensor::build(g.shape(), |out| kernel(slices.0, slices.1, out, n)).transpose(axis as isize, -1)
 }
 
-struct Softmax {
-    axis: usize,
+pub(super) struct Softmax {
+    pub(super) axis: usize,
 }
 
 impl<T: Float> Op<T> for Softmax {

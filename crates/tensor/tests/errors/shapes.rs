@@ -70,6 +70,39 @@ fn linear_names_the_parameters() {
 }
 
 #[test]
+fn norms_name_the_parameters() {
+    let (gamma, beta) = (Param::new("gamma", Tensor::<f32>::ones([3])), Param::new("beta", Tensor::ones([2, 3])));
+    let tape = Tape::new();
+    let (w, b) = (tape.param(&gamma), tape.param(&beta));
+    let x = |shape: [usize; 2]| tape.constant(Tensor::ones(shape));
+    panics("layer_norm: expected an input whose last axes are `gamma` [3], got shape [3, 4]", || {
+        x([3, 4]).layer_norm(Some(w), None, 1e-5);
+    });
+    panics("layer_norm: expected a bias of the weight's shape `gamma` [3] as `beta`, got shape [2, 3]", || {
+        x([2, 3]).layer_norm(Some(w), Some(b), 1e-5);
+    });
+    panics("rms_norm: expected an input whose last axes are `beta` [2, 3], got shape [3, 3]", || {
+        x([3, 3]).rms_norm(Some(b), 1e-5);
+    });
+    let scalar = Tensor::from(1.0f32);
+    panics("layer_norm: axis -1 is out of range for shape [] of rank 0", || drop(scalar.layer_norm(None, None, 0.0)));
+}
+
+#[test]
+fn labels() {
+    let z = Tensor::<f32>::ones([2, 3]);
+    panics("cross_entropy: label 3 in row 1 is out of range for 3 classes", || {
+        z.softmax_cross_entropy(&Tensor::from([0i64, 3]), 0.0);
+    });
+    panics("cross_entropy: expected labels of shape [2] for logits of shape [2, 3], got shape [3]", || {
+        z.softmax_cross_entropy(&Tensor::from([0i64, 1, 2]), 0.0);
+    });
+    panics("cross_entropy: label smoothing 2, expected 0 ≤ s ≤ 1", || {
+        z.softmax_cross_entropy(&Tensor::from([0i64, 1]), 2.0);
+    });
+}
+
+#[test]
 fn axes() {
     fails!("sum: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.sum(2));
     fails!("mean: axis -3 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.mean(-3));

@@ -1,4 +1,4 @@
-//! Reductions, over one, several, all and no axes, and softmax.
+//! Reductions, over one, several, all and no axes, softmax, its cross-entropy, and normalisation.
 
 use tensor::{Axes, Shape, Tensor, Var};
 
@@ -83,7 +83,7 @@ const REDUCTIONS: &[Row] = &[
 ];
 
 pub(crate) fn cases() -> Vec<Case> {
-    REDUCTIONS.iter().flat_map(reductions).chain(softmax()).collect()
+    REDUCTIONS.iter().flat_map(reductions).chain(softmax()).chain(cross_entropy()).chain(norms()).collect()
 }
 
 fn reductions(row: &'static Row) -> impl Iterator<Item = Case> {
@@ -142,4 +142,52 @@ fn softmax() -> Vec<Case> {
         ]
     };
     along.into_iter().chain(empty).flat_map(of).collect()
+}
+
+fn cross_entropy() -> impl Iterator<Item = Case> {
+    let shapes = [vec![4], vec![3, 4], vec![2, 3, 4], vec![2, 1], vec![0, 3], vec![2, 40]];
+    let of = |(shape, smoothing): (Vec<usize>, f64)| {
+        let (classes, batch) = shape.split_last().expect("not a scalar");
+        let labels = Tensor::from_fn(batch, |i| (i.iter().sum::<usize>() * 7 % classes) as i64);
+        case(format!("cross_entropy of {shape:?}, smoothing {smoothing}"), [any(shape)], move |x| {
+            x[0].softmax_cross_entropy(&labels, smoothing)
+        })
+    };
+    shapes.into_iter().flat_map(|shape| [0.0, 0.3, 1.0].map(|s| (shape.clone(), s))).map(of)
+}
+
+/// Normalisation over one and over several axes, with and without its parameters, of wide, narrow and no rows.
+fn norms() -> impl Iterator<Item = Case> {
+    let shapes = [
+        (vec![3, 4], 1),
+        (vec![5], 1),
+        (vec![2, 3, 4], 1),
+        (vec![2, 3, 4], 2),
+        (vec![2, 1], 1),
+        (vec![2, 40], 1),
+        (vec![0, 3], 1),
+        (vec![3, 0], 1),
+    ];
+    shapes.into_iter().flat_map(|(shape, axes)| {
+        let [x, w, b] = [any(shape.clone()), positive(&shape[shape.len() - axes..]), any(&shape[shape.len() - axes..])];
+        let mut cases = vec![
+            case(format!("layer_norm of {shape:?}, {axes} axes"), [x.clone(), w.clone(), b.clone()], |x| {
+                x[0].layer_norm(Some(x[1]), Some(x[2]), 0.1)
+            }),
+            case(format!("layer_norm of {shape:?} without a bias"), [x.clone(), w.clone()], |x| {
+                x[0].layer_norm(Some(x[1]), None, 0.1)
+            }),
+            case(format!("layer_norm of {shape:?} without a weight"), [x.clone(), b], |x| {
+                x[0].layer_norm(None, Some(x[1]), 0.1)
+            }),
+            case(format!("rms_norm of {shape:?}, {axes} axes"), [x.clone(), w], |x| x[0].rms_norm(Some(x[1]), 0.1)),
+        ];
+        if axes == 1 {
+            cases.push(case(format!("layer_norm of {shape:?} alone"), [x.clone()], |x| {
+                x[0].layer_norm(None, None, 0.1)
+            }));
+            cases.push(case(format!("rms_norm of {shape:?} alone"), [x], |x| x[0].rms_norm(None, 0.1)));
+        }
+        cases
+    })
 }

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::reduce::additions;
 use super::{Near, SHARED, assert_bits, assert_near, noise, on_any_threads, rounding, take};
 use crate::float::Float;
-use crate::kernel::rows::{log_softmax, log_softmax_vjp, logsumexp, softmax, softmax_vjp};
+use crate::kernel::rows::{
+    Labels, Norm, cross_entropy, cross_entropy_vjp, log_softmax, log_softmax_vjp, logsumexp, norm, norm_groups,
+    norm_vjp, softmax, softmax_vjp,
+};
 
 /// Roundings that exp and ln are within: two units in the last place of the correctly rounded result.
 const FUNCTION: f64 = 5.0;
@@ -204,5 +207,145 @@ fn threads_do_not_change_bits() {
         for twins in [softmax_gradient(), log_softmax_gradient()] {
             on_any_threads(|| (twins.fast)(&g, &x, rows, n));
         }
+    }
+}
+
+fn doubles<T: Float>(x: &[T]) -> Vec<f64> {
+    x.iter().map(|x| x.to_f64()).collect()
+}
+
+/// What cross-entropy gives for each row, as its kernels do: the costs, and then the gradients.
+fn cross_entropies<T: Float>(g: &[T], z: &[T], labels: &[i64], smoothing: f64, n: usize) -> [Vec<T>; 2] {
+    let target = Labels { labels, smoothing: T::from_f64(smoothing) };
+    let costs = filled(labels.len(), |out| cross_entropy(z, target, out, n));
+    [costs, filled(z.len(), |out| cross_entropy_vjp(g, z, target, out, n))]
+}
+
+fn naive_cross_entropies(g: &[f64], z: &[f64], labels: &[i64], smoothing: f64, n: usize) -> [Vec<f64>; 2] {
+    let (mut costs, mut grads) = (Vec::new(), Vec::new());
+    for ((z, &label), g) in z.chunks_exact(n).zip(labels).zip(g) {
+        let max = largest(z);
+        let sum: f64 = z.iter().map(|z| (z - max).exp()).sum();
+        let q = |j: usize| smoothing / n as f64 + if j == label as usize { 1.0 - smoothing } else { 0.0 };
+        costs.push((0..n).map(|j| q(j) * (sum.ln() + max - z[j])).sum());
+        grads.extend((0..n).map(|j| g * ((z[j] - max).exp() / sum - q(j))));
+    }
+    [costs, grads]
+}
+
+/// Within `share` roundings of the largest value, and `terms` more of the twin's own plain sums.
+#[track_caller]
+fn assert_like<T: Float>(got: &[T], want: &[f64], share: f64, terms: usize) {
+    let size = want.iter().fold(1.0f64, |size, x| size.max(x.abs()));
+    let want: Vec<_> = want
+        .iter()
+        .map(|&value| Near { value, bound: size * (share * rounding::<T>() + terms as f64 * rounding::<f64>()) })
+        .collect();
+    assert_near(got, &want);
+}
+
+fn cross_entropy_agrees<T: Float>(rows: usize, n: usize, smoothing: f64, seed: u64) {
+    let (z, g) = (take(rows * n, noise::<T>(seed)), take(rows, noise::<T>(!seed)));
+    let labels: Vec<i64> = (0..rows).map(|i| ((i as u64).wrapping_mul(seed | 1) % n as u64) as i64).collect();
+    let got = cross_entropies(&g, &z, &labels, smoothing, n);
+    let want = naive_cross_entropies(&doubles(&g), &doubles(&z), &labels, smoothing, n);
+    got.iter().zip(want).for_each(|(got, want)| assert_like(got, &want, 40.0 + additions(n) as f64, n));
+}
+
+/// The kernels of normalisation: the result, the gradient of x, and the sums of those of γ and β, group by group.
+fn norms<T: Float>(f: Norm<'_, T>, g: &[T], x: &[T], n: usize) -> [Vec<T>; 3] {
+    let mut sums = vec![T::NAN; 2 * n * norm_groups(x.len() / n.max(1), n)];
+    let grad = filled(x.len(), |out| norm_vjp(f, g, x, out, &mut sums, n));
+    [filled(x.len(), |out| norm(f, x, out, n)), grad, sums]
+}
+
+/// The same in `f64`, with the sums as two for each column.
+fn naive_norms(f: Norm<'_, f64>, g: &[f64], x: &[f64], n: usize) -> [Vec<f64>; 3] {
+    let (mut y, mut grad, mut sums) = (Vec::new(), Vec::new(), vec![0.0; 2 * n]);
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / n as f64;
+    for (x, g) in x.chunks_exact(n).zip(g.chunks_exact(n)) {
+        let centre = if f.centred { mean(x) } else { 0.0 };
+        let c: Vec<f64> = x.iter().map(|x| x - centre).collect();
+        let scale = 1.0 / (mean(&c.iter().map(|c| c * c).collect::<Vec<_>>()) + f.eps).sqrt();
+        let h: Vec<f64> = g.iter().zip(f.weight).map(|(g, w)| g * w).collect();
+        let sum = if f.centred { mean(&h) } else { 0.0 };
+        let dot = mean(&c.iter().zip(&h).map(|(c, h)| c * scale * h).collect::<Vec<_>>());
+        for j in 0..n {
+            let unit = c[j] * scale;
+            y.push(unit * f.weight[j] + f.bias[j]);
+            grad.push(scale * (h[j] - sum - unit * dot));
+            sums[j] += g[j] * unit;
+            sums[n + j] += g[j];
+        }
+    }
+    [y, grad, sums]
+}
+
+fn norms_agree<T: Float>(rows: usize, n: usize, centred: bool, seed: u64) {
+    let of = |len: usize, salt: u64| take(len, noise::<T>(seed ^ salt));
+    let (x, g, weight, bias) = (of(rows * n, 1), of(rows * n, 2), of(n, 3), of(n, 4));
+    let eps = T::from_f64(0.05);
+    let [y, grad, groups] = norms(Norm { centred, eps, weight: &weight, bias: &bias }, &g, &x, n);
+    let (w, b) = (doubles(&weight), doubles(&bias));
+    let wide = Norm { centred, eps: eps.to_f64(), weight: &w, bias: &b };
+    let [y_, grad_, sums_] = naive_norms(wide, &doubles(&g), &doubles(&x), n);
+    let share = 64.0 + 8.0 * additions(n) as f64;
+    assert_like(&y, &y_, share, n);
+    assert_like(&grad, &grad_, share, n);
+    let mut sums = vec![0.0; 2 * n];
+    groups
+        .chunks_exact((2 * n).max(1))
+        .for_each(|group| sums.iter_mut().zip(group).for_each(|(s, x)| *s += x.to_f64()));
+    assert_like(&sums.into_iter().map(T::from_f64).collect::<Vec<_>>(), &sums_, share + 8.0 * rows as f64, n);
+}
+
+fn widths() -> impl Strategy<Value = usize> {
+    prop_oneof![6 => 1..70usize, 1 => 250..262usize, 1 => 4000..4200usize]
+}
+
+proptest! {
+    #[test]
+    fn cross_entropy_agrees_with_loops(rows in 0..40usize, n in widths(), smoothing in 0..3u8, seed: u64) {
+        cross_entropy_agrees::<f32>(rows, n, f64::from(smoothing) / 2.0, seed);
+        cross_entropy_agrees::<f64>(rows, n, f64::from(smoothing) / 2.0, seed);
+    }
+
+    #[test]
+    fn norms_agree_with_loops(rows in 0..40usize, n in widths(), centred: bool, seed: u64) {
+        norms_agree::<f32>(rows, n, centred, seed);
+        norms_agree::<f64>(rows, n, centred, seed);
+    }
+}
+
+/// Far from 0, two passes lose nothing of the variance, where the mean of squares would lose all of it.
+#[test]
+fn variance_is_of_what_is_centred() {
+    for n in [4u8, 64] {
+        let x: Vec<f32> = (0..n).map(|i| 1e6 + if i % 2 == 0 { 2.0 } else { 0.0 }).collect();
+        let (weight, bias) = (vec![1.0; n as usize], vec![0.0; n as usize]);
+        let f = Norm { centred: true, eps: 0.0, weight: &weight, bias: &bias };
+        let want: Vec<f32> = (0..n).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+        assert_bits(&filled(n as usize, |out| norm(f, &x, out, n as usize)), &want);
+    }
+}
+
+/// A row whose incoming gradient is 0 gets 0, whatever is in it.
+#[test]
+fn a_cost_that_does_not_count_moves_nothing() {
+    for n in [3, 40] {
+        let z = vec![f32::NAN; n];
+        let [_, grad] = cross_entropies(&[0.0], &z, &[1], 0.1, n);
+        assert_bits(&grad, &vec![0.0; n]);
+    }
+}
+
+#[test]
+fn threads_do_not_change_bits_of_costs_and_norms() {
+    for (rows, n) in [(SHARED, 1), (30_000, 10), (263, 1000), (9, 100_003)] {
+        let (x, g) = (take(rows * n, noise::<f32>(6)), take(rows * n, noise::<f32>(7)));
+        let labels: Vec<i64> = (0..rows).map(|i| (i % n) as i64).collect();
+        on_any_threads(|| cross_entropies(&g, &x, &labels, 0.1, n).concat());
+        let (weight, bias) = (take(n, noise::<f32>(8)), take(n, noise::<f32>(9)));
+        on_any_threads(|| norms(Norm { centred: true, eps: 1e-5, weight: &weight, bias: &bias }, &g, &x, n).concat());
     }
 }
