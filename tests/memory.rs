@@ -147,7 +147,9 @@ fn deferred_steps_settle(threads: usize) -> bool {
 }
 
 /// Whether the steps of a model come to allocate nothing on two threads, for the same reason.
-fn steps_settle(data: &Dataset, mut training: Training) -> bool {
+fn steps_settle() -> bool {
+    let data = wengert::data::digits::generate(320, 0);
+    let mut training = Training::new(300, Sgd::new(0.01).momentum(0.9), COSTS[0].1);
     let mut round = |epoch| {
         let before = ALLOCATIONS.load(Relaxed);
         let mut batches = data.batches(32).shuffle(0, epoch);
@@ -162,9 +164,7 @@ fn steps_settle(data: &Dataset, mut training: Training) -> bool {
 fn a_training_step_allocates_nothing_and_keeps_nothing() {
     let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
     pool(1).install(one_thread_allocates_nothing);
-    let data = wengert::data::digits::generate(320, 0);
-    let training = Training::new(300, Sgd::new(0.01).momentum(0.9), COSTS[0].1);
-    assert!(pool(2).install(|| steps_settle(&data, training)), "two threads: every round allocates");
+    assert!(pool(2).install(steps_settle), "two threads: every round allocates");
 }
 
 fn one_thread_allocates_nothing() {

@@ -1,13 +1,14 @@
 //! Matrix products over slices, c = init + a·b, for any strides of a and b.
 //!
-//! The product is made of register tiles: 8 rows × 3 vectors with AVX-512, one chain of multiply-adds per element.
-//! Large operands are packed first, panel by panel, into the order in which the tiles read them; small and thin ones
-//! are read where they are. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and too few to repay
-//! turning W, tiles of dot products take over.
+//! The product is made of register tiles: 12 rows × 2 vectors with AVX-512, one chain of multiply-adds per element. b
+//! is packed first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is read
+//! where it is. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one of them has too few to
+//! repay turning W, tiles of dot products take over.
 //!
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set, and on
 //! nothing else: not on the number of threads, not on addresses, not on where in a tile or block the element lies.
 
+mod dots;
 mod pack;
 mod panels;
 mod simd;
@@ -18,10 +19,13 @@ mod tile;
 mod x86;
 
 use std::any::TypeId;
+use std::ops::Range;
 
-use self::panels::{Dots, Panels};
+use self::dots::Dots;
+use self::panels::Panels;
 use self::tile::{Block, Start, View};
 use super::cpu::{Isa, isa};
+use super::split;
 use crate::float::Float;
 
 /// A matrix inside a slice: element (i, j) is at `i * row_stride + j * col_stride`.
@@ -128,32 +132,31 @@ enum Choice {
     Panels,
 }
 
-// SAFETY: a product stands for shared slices of a and b and a mutable slice of c, of a type that threads may share.
-// Parts of one product go to several threads only when their blocks of c are disjoint.
-unsafe impl<T: Float> Sync for Product<T> {}
+/// The rows of a task at most, so that at the depth that is multiplied at a time they take half of a second cache of
+/// 1 MiB in f32; and its columns.
+const TASK_ROWS: usize = 512;
+const TASK_COLS: usize = 256;
 
-/// Blocks of the output are at most this large, so that what is packed for one stays in the second cache.
-const BLOCK_ROWS: usize = 512;
-const BLOCK_COLS: usize = 512;
+/// Tasks cut columns at multiples of this, a panel of b with AVX-512 and f32.
+const COL_UNIT: usize = 32;
 
-/// Multiply-adds from which on a product is shared among threads: about 240 µs of work on one core in f32. Waking a
-/// thread that sleeps takes some 70 µs, so below about 2²³ two threads are slower than one.
-const SHARED: usize = 1 << 24;
+/// The tasks that a product is cut into, at least where they have as many multiply-adds, about a microsecond's.
+const TASKS: usize = 8;
+const MULTIPLIES: usize = 1 << 17;
 
-/// The number of blocks that a shared product is split into, at least, if they stay larger than this.
-const SHARED_BLOCKS: usize = 4;
-const SHARED_BLOCK_AREA: usize = 1 << 14;
+/// What does not stay in the second cache beside the rest, in bytes.
+const FAR: usize = 1 << 19;
 
 /// All of the kernels, compiled in this crate and not again in every crate that multiplies.
 #[inline(never)]
 fn compute_f32(product: Product<f32>) {
-    product.column_as_row().choose().blocks();
+    product.column_as_row().choose().run();
 }
 
 /// As above.
 #[inline(never)]
 fn compute_f64(product: Product<f64>) {
-    product.column_as_row().choose().blocks();
+    product.column_as_row().choose().run();
 }
 
 impl<T: Float> Product<T> {
@@ -186,97 +189,90 @@ impl<T: Float> Product<T> {
         Product { a: transposed(self.b), b: transposed(self.a), c, ..self }
     }
 
-    /// Dot products where turning b would cost about as much as the product itself. For 10 × 784 × 30 they reach
-    /// 146 GFLOP/s (one core with AVX-512, f32); at a depth of 30, where most of the work is the final sums, packing b is
-    /// three times as fast as they are.
+    /// Dot products where turning b would cost about as much as the product itself, and where its columns are fewer
+    /// than the lanes of a vector. Below a depth of 64 their final sums are most of the work.
     fn choose(self) -> Product<T> {
         let contiguous = self.a.col == 1 && self.b.row == 1 && self.b.col != 1;
-        let kernel = if contiguous && self.c.rows <= 16 && self.k >= 64 { Choice::Dots } else { Choice::Panels };
+        let thin = self.c.rows <= 16 || self.c.cols < 16;
+        let kernel = if contiguous && thin && self.k >= 64 { Choice::Dots } else { Choice::Panels };
         Product { kernel, ..self }
     }
 
-    /// The product block by block. Where the blocks lie depends on the sizes alone.
-    fn blocks(self) {
-        let Block { rows, cols, .. } = self.c;
-        let work = rows.saturating_mul(cols).saturating_mul(self.k);
-        let (mut block_rows, mut block_cols) = (BLOCK_ROWS, BLOCK_COLS);
-        if work >= SHARED {
-            (block_rows, block_cols) = (block_rows.min(rows), block_cols.min(cols));
-            while rows.div_ceil(block_rows) * cols.div_ceil(block_cols) < SHARED_BLOCKS
-                && block_rows * block_cols > SHARED_BLOCK_AREA
-            {
-                *if block_rows > block_cols { &mut block_rows } else { &mut block_cols } /= 2;
-            }
-        }
-        let grid = Grid::new(rows, cols, block_rows, block_cols);
-        if work >= SHARED && rayon::current_num_threads() > 1 {
-            self.share(&grid, 0, grid.len());
-        } else {
-            (0..grid.len()).for_each(|number| self.block(&grid, number));
-        }
-    }
-
-    /// Blocks first..end, on as many threads as there are.
-    fn share(self, grid: &Grid, first: usize, end: usize) {
-        match end - first {
-            0 => {}
-            1 => self.block(grid, first),
-            count => {
-                let middle = first + count / 2;
-                rayon::join(|| self.share(grid, first, middle), || self.share(grid, middle, end));
-            }
-        }
-    }
-
-    fn block(self, grid: &Grid, number: usize) {
-        let (i, rows, j, cols) = grid.block(number);
-        let (a, b, c) = (self.a.from(i, 0), self.b.from(0, j), self.c.part(i, j, rows, cols));
-        Product { a, b, c, ..self }.run();
-    }
-
+    /// The product task by task.
     fn run(self) {
         let Product { isa, k, a, b, c, kernel } = self;
-        // SAFETY: the product is checked, and the processor has the instruction set.
-        unsafe {
-            match kernel {
-                Choice::Dots => simd::run(isa, Dots { k, a, b, c }),
-                Choice::Panels => {
-                    // A copy of b repays itself when enough rows read it, one of a when several panels of b do.
-                    let pack_b = b.col != 1 || c.rows > 48;
-                    let pack_a = c.cols > 48 && c.rows > 16;
-                    simd::run(isa, Panels { k, a, b, c, pack_a, pack_b });
-                }
+        let multiplies = c.rows.saturating_mul(c.cols).saturating_mul(k);
+        // A core's arithmetic, or for thin products its way to the third cache.
+        let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
+        let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
+        let nanoseconds = (multiplies / (512 / size_of::<T>())).max(bytes / 64);
+        // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
+        // writes the same part of c.
+        match kernel {
+            Choice::Dots => {
+                let cut = Cut::new((c.rows, c.cols), 1, multiplies);
+                split::each(cut.tasks(), nanoseconds, |task| {
+                    let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
+                    let (a, b, c) = (a.from(rows.start, 0), b.from(0, j), c.part(rows.start, j, rows.len(), cols));
+                    unsafe { simd::run(isa, Dots { k, a, b, c }) }
+                });
+            }
+            Choice::Panels => {
+                let tall = simd::tile_rows::<T>(isa);
+                let cut = Cut::new((c.rows, c.cols), tall, multiplies);
+                // A copy of b repays itself where enough rows read it, and from beyond the second cache.
+                let far = b.row.saturating_mul(k) > FAR / size_of::<T>();
+                let pack_b = k > 0 && (b.col != 1 || far && c.rows > 48);
+                split::each(cut.tasks(), nanoseconds, |task| {
+                    let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
+                    let (b, c) = (b.from(0, j), c.part(0, j, c.rows, cols));
+                    unsafe { simd::run(isa, Panels { k, a, b, c, numbers, pack_b }) }
+                });
             }
         }
     }
 }
 
-/// A partition of the output into blocks, numbered row by row.
-struct Grid {
-    rows: usize,
+/// How an output is cut into tasks: into groups of panels of rows, and groups of columns. It depends on the sizes alone.
+struct Cut {
+    panels: usize,
     cols: usize,
     down: usize,
     across: usize,
 }
 
-/// Blocks begin at multiples of these, to be made of whole tiles.
-const ROW_UNIT: usize = 8;
-const COL_UNIT: usize = 16;
-
-impl Grid {
-    fn new(rows: usize, cols: usize, block_rows: usize, block_cols: usize) -> Grid {
-        Grid { rows, cols, down: rows.div_ceil(block_rows), across: cols.div_ceil(block_cols) }
+impl Cut {
+    /// Halves the longer sides of the largest possible tasks until there are enough: square ones read a and b least
+    /// often.
+    fn new(c: (usize, usize), tall: usize, multiplies: usize) -> Cut {
+        let (rows, cols) = c;
+        let panels = rows.div_ceil(tall);
+        let (mut down, mut across) = (rows.div_ceil(TASK_ROWS).min(panels), cols.div_ceil(TASK_COLS));
+        let tasks = (multiplies / MULTIPLIES).clamp(1, TASKS);
+        while down * across < tasks {
+            let (rows, cols) = (rows / down, cols / across);
+            match () {
+                _ if cols >= rows && cols > COL_UNIT => across *= 2,
+                _ if rows > tall => down = (2 * down).min(panels),
+                _ if cols > COL_UNIT => across *= 2,
+                _ => break,
+            }
+        }
+        Cut { panels, cols, down, across }
     }
 
-    fn len(&self) -> usize {
+    fn tasks(&self) -> usize {
         self.down * self.across
     }
 
-    /// First row, rows, first column, columns.
-    fn block(&self, number: usize) -> (usize, usize, usize, usize) {
-        let (i, rows) = part(self.rows, self.down, number / self.across, ROW_UNIT);
-        let (j, cols) = part(self.cols, self.across, number % self.across, COL_UNIT);
-        (i, rows, j, cols)
+    /// The first column of a task, and how many it has.
+    fn columns(&self, task: usize) -> (usize, usize) {
+        part(self.cols, self.across, task % self.across, COL_UNIT)
+    }
+
+    fn panels(&self, task: usize) -> Range<usize> {
+        let (first, count) = part(self.panels, self.down, task / self.across, 1);
+        first..first + count
     }
 }
 

@@ -9,9 +9,8 @@ use crate::kernel::cpu::{Fused, Isa, Unfused};
 /// A vector register of `T`, and how many of them the kernels may hold at a time.
 pub(super) trait Vector<T>: Copy {
     const LANES: usize;
-    /// The largest tile of the outer-product kernel: rows, and vectors per row.
+    /// The most rows of a tile of the outer-product kernel.
     const ROWS: usize;
-    const VECTORS: usize;
     /// The largest tile of the dot-product kernel: rows, and columns.
     const DOTS: usize;
 
@@ -27,10 +26,10 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// self·b + c.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
-    /// The sum of the lanes, added in an order that is always the same.
-    unsafe fn sum(self) -> T;
     /// The lanes of both in turn, self₀ other₀ self₁ other₁ …, as two vectors.
     unsafe fn zip(self, other: Self) -> (Self, Self);
+    /// Asks for the cache line of an address, which need not be valid.
+    unsafe fn prefetch(_at: *const T) {}
 }
 
 /// A loop over vectors, compiled for every instruction set.
@@ -57,6 +56,17 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
     }
 }
 
+/// The most rows of a tile on an instruction set.
+pub(super) fn tile_rows<T: Float>(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => super::x86::Avx512::<T>::ROWS,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => super::x86::Avx2::<T>::ROWS,
+        Isa::Portable => Portable::<T>::ROWS,
+    }
+}
+
 /// Four elements, of which the compiler makes what its target has.
 #[derive(Clone, Copy)]
 struct Portable<T>([T; 4]);
@@ -64,7 +74,6 @@ struct Portable<T>([T; 4]);
 impl<T: Float> Vector<T> for Portable<T> {
     const LANES: usize = 4;
     const ROWS: usize = 4;
-    const VECTORS: usize = 2;
     const DOTS: usize = 2;
 
     #[inline(always)]
@@ -111,11 +120,6 @@ impl<T: Float> Vector<T> for Portable<T> {
                 self.0[i].mul_add::<Unfused>(b.0[i], c.0[i])
             }
         }))
-    }
-    #[inline(always)]
-    unsafe fn sum(self) -> T {
-        let [a, b, c, d] = self.0;
-        (a + c) + (b + d)
     }
     #[inline(always)]
     unsafe fn zip(self, other: Self) -> (Self, Self) {

@@ -1,4 +1,6 @@
-//! The two register tiles that every product is made of.
+//! The register tile of outer products, and what it works on.
+
+use std::hint::black_box;
 
 use super::simd::Vector;
 use crate::float::Float;
@@ -10,6 +12,9 @@ pub(super) struct View<T> {
     pub(super) row: usize,
     pub(super) col: usize,
 }
+
+// SAFETY: it stands for a shared slice.
+unsafe impl<T: Sync> Sync for View<T> {}
 
 impl<T> View<T> {
     /// The view that begins at element (i, j), which may lie behind the end while nothing is read there.
@@ -61,6 +66,9 @@ pub(super) struct Block<T> {
     pub(super) start: Start<T>,
 }
 
+// SAFETY: it stands for a mutable slice, of which every thread gets parts of its own, and for a shared bias.
+unsafe impl<T: Send + Sync> Sync for Block<T> {}
+
 impl<T> Block<T> {
     /// `rows` × `cols` of it, beginning at (i, j).
     #[inline(always)]
@@ -75,8 +83,19 @@ impl<T> Block<T> {
     }
 }
 
-/// c = start + a·b over `k`, for a block of at most `V::ROWS` rows and `V::VECTORS` vectors of columns. The rows of b
-/// are contiguous.
+/// The vectors of columns of a tile. Few rows go with many, because a multiply-add takes four cycles or more, and the
+/// processor needs eight at a time to be busy.
+pub(super) const fn vectors(rows: usize) -> usize {
+    match rows {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        _ => 2,
+    }
+}
+
+/// c = start + a·b over `k`, for a block of at most `V::ROWS` rows and as many [`vectors`] of columns as these allow.
+/// The rows of b are contiguous.
 ///
 /// Element (i, j) is one chain of k multiply-adds from zero, and then `start` is added: where in a tile the element
 /// lies makes no difference to its bits.
@@ -86,23 +105,45 @@ impl<T> Block<T> {
 /// block for writing. The block is no larger than said, and the rows of b are contiguous.
 #[inline(always)]
 pub(super) unsafe fn outer<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=V::VECTORS * V::LANES).contains(&c.cols));
+    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows) * V::LANES).contains(&c.cols));
     debug_assert!(b.col == 1 || k == 0);
-    macro_rules! by_size {
-        ($($rows:literal)*) => {
-            // SAFETY: the caller's promise.
+    macro_rules! tiles {
+        ($($rows:literal: $($vectors:literal)*;)*) => {
             match (c.rows, c.cols.div_ceil(V::LANES)) {
-                $(
-                    ($rows, 1) if $rows <= V::ROWS => unsafe { outer_tile::<T, V, $rows, 1>(k, a, b, c) },
-                    ($rows, 2) if $rows <= V::ROWS => unsafe { outer_tile::<T, V, $rows, 2>(k, a, b, c) },
-                    ($rows, 3) if $rows <= V::ROWS && V::VECTORS >= 3 => unsafe { outer_tile::<T, V, $rows, 3>(k, a, b, c) },
-                )*
+                $($(
+                    // SAFETY: the caller's promise.
+                    ($rows, $vectors) if const { $rows <= V::ROWS } => unsafe {
+                        outer_tile::<T, V, $rows, $vectors>(k, a, b, c)
+                    },
+                )*)*
                 _ => unreachable!(),
             }
         };
     }
-    by_size!(1 2 3 4 5 6 7 8)
+    tiles! {
+        1: 1 2 3 4 5 6 7 8;
+        2: 1 2 3 4;
+        3: 1 2 3;
+        4: 1 2; 5: 1 2; 6: 1 2; 7: 1 2; 8: 1 2; 9: 1 2; 10: 1 2; 11: 1 2; 12: 1 2;
+    }
 }
+
+/// Does something for each row of a tile. Not by a loop: where the compiler does not unroll one, it keeps the sums in
+/// memory.
+macro_rules! rows {
+    ($count:ident, $i:ident => $body:block) => {
+        rows!($count, $i => $body, 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    ($count:ident, $i:ident => $body:block, $($number:literal)*) => {
+        $(if const { $number < $count } {
+            let $i: usize = $number;
+            $body
+        })*
+    };
+}
+
+/// The depth from which on the output is fetched while the products are summed.
+const PREFETCH: usize = 32;
 
 #[inline(always)]
 unsafe fn outer_tile<T: Float, V: Vector<T>, const R: usize, const N: usize>(
@@ -114,21 +155,30 @@ unsafe fn outer_tile<T: Float, V: Vector<T>, const R: usize, const N: usize>(
     let last = c.cols - (N - 1) * V::LANES;
     // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
     unsafe {
+        if k >= PREFETCH {
+            for (i, v) in (0..R).flat_map(|i| (0..N).map(move |v| (i, v))) {
+                V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
+            }
+        }
         let mut sums = [[V::zero(); N]; R];
-        let (mut a, mut b) = (a, b);
+        // One pointer for every three rows: an instruction adds one row or two to it, and four are enough for twelve.
+        // The compiler must not know how they are related, or it makes a single chain of additions of all addresses.
+        let mut heads: [*const T; 4] = std::array::from_fn(|head| black_box(a.at.wrapping_add(3 * head * a.row)));
+        let mut b = b;
         for _ in 0..k {
             let y = load_row::<T, V, N>(b.at, last);
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let x = V::splat(a.at.wrapping_add(i * a.row));
-                for (sum, y) in sums.iter_mut().zip(y) {
+            rows!(R, i => {
+                let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
+                for (sum, y) in sums[i].iter_mut().zip(y) {
                     *sum = x.mul_add(y, *sum);
                 }
+            });
+            for head in &mut heads {
+                *head = head.wrapping_add(a.col);
             }
-            (a, b) = (a.from(0, 1), b.from(1, 0));
+            b = b.from(1, 0);
         }
-        for (i, sums) in sums.into_iter().enumerate() {
-            finish_row(sums, c.at.wrapping_add(i * c.stride), last, c.start);
-        }
+        rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start) });
     }
 }
 
@@ -163,85 +213,6 @@ unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(sums: [V; N], c: *m
         for (v, new) in new.into_iter().enumerate() {
             let to = c.wrapping_add(v * V::LANES);
             if v < N - 1 { new.store(to) } else { new.store_first(to, last) }
-        }
-    }
-}
-
-/// c = start + a·b over `k`, for a block of at most `V::DOTS` × `V::DOTS`. The rows of a and the columns of b are
-/// contiguous.
-///
-/// # Safety
-/// As for [`outer`], with the rows of a and the columns of b contiguous.
-#[inline(always)]
-pub(super) unsafe fn dots<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::DOTS).contains(&c.rows) && (1..=V::DOTS).contains(&c.cols) && a.col == 1 && b.row == 1);
-    macro_rules! by_size {
-        ($($rows:literal)*) => {
-            match c.rows {
-                $($rows if $rows <= V::DOTS => by_size!(@ $rows, 1 2 3 4 5),)*
-                _ => unreachable!(),
-            }
-        };
-        (@ $rows:literal, $($cols:literal)*) => {
-            match c.cols {
-                // SAFETY: the caller's promise.
-                $($cols if $cols <= V::DOTS => unsafe { dot_tile::<T, V, $rows, $cols>(k, a, b, c) },)*
-                _ => unreachable!(),
-            }
-        };
-    }
-    by_size!(1 2 3 4 5)
-}
-
-#[inline(always)]
-unsafe fn dot_tile<T: Float, V: Vector<T>, const R: usize, const S: usize>(
-    k: usize,
-    a: View<T>,
-    b: View<T>,
-    c: Block<T>,
-) {
-    // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
-    unsafe {
-        let mut sums = [[V::zero(); S]; R];
-        let whole = k / V::LANES * V::LANES;
-        for p in (0..whole).step_by(V::LANES) {
-            step(&mut sums, |i| V::load(a.from(i, p).at), |j| V::load(b.from(p, j).at));
-        }
-        if whole < k {
-            let rest = k - whole;
-            step(&mut sums, |i| V::load_first(a.from(i, whole).at, rest), |j| V::load_first(b.from(whole, j).at, rest));
-        }
-        for (i, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
-                let to = c.at.wrapping_add(i * c.stride + j);
-                *to = match c.start {
-                    Start::Zero => sum.sum(),
-                    Start::Output => *to + sum.sum(),
-                    Start::Row(bias) => *bias.wrapping_add(j) + sum.sum(),
-                };
-            }
-        }
-    }
-}
-
-/// Adds the products of one vector of each row and each column.
-#[inline(always)]
-unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize>(
-    sums: &mut [[V; S]; R],
-    a: impl Fn(usize) -> V,
-    b: impl Fn(usize) -> V,
-) {
-    // SAFETY: the processor has the instruction set, as the caller promises.
-    unsafe {
-        let mut y = [V::zero(); S];
-        for (j, y) in y.iter_mut().enumerate() {
-            *y = b(j);
-        }
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let x = a(i);
-            for (sum, y) in sums.iter_mut().zip(y) {
-                *sum = x.mul_add(y, *sum);
-            }
         }
     }
 }

@@ -23,11 +23,11 @@ pub(super) unsafe fn avx2<T: Float>(kernel: impl VectorKernel<T>) {
 
 /// 32 registers of 64 bytes.
 #[derive(Clone, Copy)]
-struct Avx512<T>(__m512, PhantomData<T>);
+pub(super) struct Avx512<T>(__m512, PhantomData<T>);
 
 /// 16 registers of 32 bytes.
 #[derive(Clone, Copy)]
-struct Avx2<T>(__m256, PhantomData<T>);
+pub(super) struct Avx2<T>(__m256, PhantomData<T>);
 
 const fn is_f32<T>() -> bool {
     const { assert!(size_of::<T>() == 4 || size_of::<T>() == 8) };
@@ -55,8 +55,7 @@ impl<T> Avx512<T> {
 // masked load or store touches the lanes of its mask only.
 impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
-    const ROWS: usize = 8;
-    const VECTORS: usize = 3;
+    const ROWS: usize = 12;
     const DOTS: usize = 5;
 
     #[inline(always)]
@@ -120,13 +119,6 @@ impl<T: Float> Vector<T> for Avx512<T> {
         }
     }
     #[inline(always)]
-    unsafe fn sum(self) -> T {
-        unsafe {
-            let (low, high) = (_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
-            Avx2::<T>::f32(low).add(Avx2::f32(high)).sum()
-        }
-    }
-    #[inline(always)]
     unsafe fn zip(self, other: Self) -> (Self, Self) {
         unsafe {
             if is_f32::<T>() {
@@ -141,6 +133,10 @@ impl<T: Float> Vector<T> for Avx512<T> {
                 (zip(low), zip(high))
             }
         }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const T) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }
 
@@ -173,9 +169,8 @@ impl<T> Avx2<T> {
 // SAFETY, of all blocks below: as for `Avx512`.
 impl<T: Float> Vector<T> for Avx2<T> {
     const LANES: usize = 32 / size_of::<T>();
-    const ROWS: usize = 4;
-    // A third vector would leave no register for the mask of the last one.
-    const VECTORS: usize = 2;
+    // 12 sums, two vectors of b, an element of a and the mask of the last vector: all of the registers.
+    const ROWS: usize = 6;
     const DOTS: usize = 3;
 
     #[inline(always)]
@@ -225,20 +220,6 @@ impl<T: Float> Vector<T> for Avx2<T> {
         }
     }
     #[inline(always)]
-    unsafe fn sum(self) -> T {
-        let mut lanes = [T::ZERO; 4];
-        unsafe {
-            let half = _mm256_castps256_ps128(self.0);
-            let other = _mm256_extractf128_ps::<1>(self.0);
-            if is_f32::<T>() {
-                _mm_storeu_ps(lanes.as_mut_ptr().cast(), _mm_add_ps(half, other));
-            } else {
-                _mm_storeu_pd(lanes.as_mut_ptr().cast(), _mm_add_pd(_mm_castps_pd(half), _mm_castps_pd(other)));
-            }
-        }
-        (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
-    }
-    #[inline(always)]
     unsafe fn zip(self, other: Self) -> (Self, Self) {
         unsafe {
             let (even, odd) = if is_f32::<T>() {
@@ -249,5 +230,9 @@ impl<T: Float> Vector<T> for Avx2<T> {
             };
             (Self::f32(_mm256_permute2f128_ps::<0x20>(even, odd)), Self::f32(_mm256_permute2f128_ps::<0x31>(even, odd)))
         }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const T) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
 }

@@ -1,0 +1,157 @@
+//! Products whose operands both have their depth contiguous, by tiles of dot products.
+
+use super::panels::{Shares, tiles};
+use super::simd::{Vector, VectorKernel};
+use super::tile::{Block, Start, View};
+use crate::float::Float;
+
+/// c = start + a·b by tiles of dot products. The rows of a and the columns of b must be contiguous.
+pub(super) struct Dots<T> {
+    pub(super) k: usize,
+    pub(super) a: View<T>,
+    pub(super) b: View<T>,
+    pub(super) c: Block<T>,
+}
+
+impl<T: Float> VectorKernel<T> for Dots<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let Dots { k, a, b, c } = self;
+        // One row goes with many columns, to keep the processor busy.
+        let widest = if c.rows == 1 { 8 } else { V::DOTS };
+        let (down, across) = (Shares::new(c.rows, V::DOTS), Shares::new(c.cols, widest));
+        // The larger operand is read once.
+        for (row, col) in tiles(0..down.count(), across.count(), c.rows > c.cols) {
+            let ((i, rows), (j, cols)) = (down.part(row), across.part(col));
+            // SAFETY: the caller's promise; the parts lie inside the block.
+            unsafe { dots::<T, V>(k, a.from(i, 0), b.from(0, j), c.part(i, j, rows, cols)) }
+        }
+    }
+}
+
+/// c = start + a·b over `k`, for a block of at most `V::DOTS` × `V::DOTS`, or of one row and eight columns. The rows of
+/// a and the columns of b are contiguous.
+///
+/// # Safety
+/// As for the outer-product tile, with the rows of a and the columns of b contiguous.
+#[inline(always)]
+unsafe fn dots<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
+    debug_assert!(a.col == 1 && b.row == 1);
+    macro_rules! sizes {
+        ($($rows:literal: $($cols:literal)*;)*) => {
+            match (c.rows, c.cols) {
+                $($(
+                    // SAFETY: the caller's promise.
+                    ($rows, $cols) if const { fits($rows, $cols, V::DOTS) } => unsafe {
+                        dot_tile::<T, V, $rows, $cols>(k, a, b, c)
+                    },
+                )*)*
+                _ => unreachable!(),
+            }
+        };
+    }
+    sizes! {
+        1: 1 2 3 4 5 6 7 8;
+        2: 1 2 3 4 5;
+        3: 1 2 3 4 5;
+        4: 1 2 3 4 5;
+        5: 1 2 3 4 5;
+    }
+}
+
+/// Whether there is a tile of this size, where `most` rows and columns have one.
+const fn fits(rows: usize, cols: usize, most: usize) -> bool {
+    rows == 1 || (rows <= most && cols <= most)
+}
+
+#[inline(always)]
+unsafe fn dot_tile<T: Float, V: Vector<T>, const R: usize, const S: usize>(
+    k: usize,
+    a: View<T>,
+    b: View<T>,
+    c: Block<T>,
+) {
+    // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
+    unsafe {
+        let mut sums = [[V::zero(); S]; R];
+        let whole = k / V::LANES * V::LANES;
+        for p in (0..whole).step_by(V::LANES) {
+            step(&mut sums, |i| V::load(a.from(i, p).at), |j| V::load(b.from(p, j).at));
+        }
+        if whole < k {
+            let rest = k - whole;
+            step(&mut sums, |i| V::load_first(a.from(i, whole).at, rest), |j| V::load_first(b.from(whole, j).at, rest));
+        }
+        let totals = match V::LANES {
+            16 => totals::<T, V, R, S, 16>(sums),
+            8 => totals::<T, V, R, S, 8>(sums),
+            _ => totals::<T, V, R, S, 4>(sums),
+        };
+        for (i, totals) in totals.into_iter().enumerate() {
+            for (j, total) in totals.into_iter().enumerate() {
+                let to = c.at.wrapping_add(i * c.stride + j);
+                *to = match c.start {
+                    Start::Zero => total,
+                    Start::Output => *to + total,
+                    Start::Row(bias) => *bias.wrapping_add(j) + total,
+                };
+            }
+        }
+    }
+}
+
+/// The sum of the lanes of each vector, LANES vectors at a time: halves of interleaved pairs are added until one vector
+/// of sums is left. All sums add their lanes in the same order.
+#[inline(always)]
+unsafe fn totals<T: Float, V: Vector<T>, const R: usize, const S: usize, const LANES: usize>(
+    sums: [[V; S]; R],
+) -> [[T; S]; R] {
+    debug_assert!(LANES == V::LANES);
+    let mut totals = [[T::ZERO; S]; R];
+    let mut lanes = [T::ZERO; LANES];
+    for first in (0..R * S).step_by(LANES) {
+        let count = LANES.min(R * S - first);
+        // SAFETY: the processor has the instruction set, as the caller promises, and `lanes` holds a vector.
+        unsafe {
+            let mut x = [V::zero(); LANES];
+            for (i, x) in x.iter_mut().enumerate().take(count) {
+                *x = sums[(first + i) / S][(first + i) % S];
+            }
+            let mut half = LANES;
+            while half > 1 {
+                half /= 2;
+                for i in 0..half {
+                    let (low, high) = x[i].zip(x[i + half]);
+                    x[i] = low.add(high);
+                }
+            }
+            x[0].store(lanes.as_mut_ptr());
+        }
+        for (i, &total) in lanes.iter().enumerate().take(count) {
+            totals[(first + i) / S][(first + i) % S] = total;
+        }
+    }
+    totals
+}
+
+/// Adds the products of one vector of each row and each column.
+#[inline(always)]
+unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize>(
+    sums: &mut [[V; S]; R],
+    a: impl Fn(usize) -> V,
+    b: impl Fn(usize) -> V,
+) {
+    // SAFETY: the processor has the instruction set, as the caller promises.
+    unsafe {
+        let mut y = [V::zero(); S];
+        for (j, y) in y.iter_mut().enumerate() {
+            *y = b(j);
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let x = a(i);
+            for (sum, y) in sums.iter_mut().zip(y) {
+                *sum = x.mul_add(y, *sum);
+            }
+        }
+    }
+}
