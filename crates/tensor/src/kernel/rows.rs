@@ -8,6 +8,7 @@ use super::cpu::{Kernel, MulAdd, dispatch};
 use super::reduce::{Fold, LANES};
 use super::split;
 use crate::float::Float;
+use crate::storage::Storage;
 
 mod cross_entropy;
 mod narrow;
@@ -21,6 +22,9 @@ use wide::Wide;
 pub(crate) use cross_entropy::{Labels, cross_entropy, cross_entropy_vjp};
 pub(crate) use norm::{Norm, norm, norm_groups, norm_vjp};
 pub(crate) use softmax::{log_softmax, log_softmax_vjp, logsumexp, softmax, softmax_vjp};
+
+/// Elements that are copied at a time where rows are replaced.
+const NEAR: usize = 2048;
 
 /// Narrow rows that are worked on at once.
 const SIDE: usize = 16;
@@ -177,6 +181,18 @@ impl<T: Float, F: RowFn<T>> Kernel for Rows<'_, T, F> {
             n if n < LANES => self.narrow::<M>(),
             _ => self.wide::<M>(),
         }
+    }
+}
+
+/// A function of rows that are replaced by what it gives: no more memory is touched than these. They are copied a few
+/// at a time, which stay in the first cache; `f` applies the function to rows from a number on.
+fn replace<T: Float>(rows: &mut [T], n: usize, mut f: impl FnMut(usize, &[T], &mut [T])) {
+    let few = n * (NEAR / n.max(1)).max(1);
+    let mut room = Storage::recycled(few.max(2));
+    let room = room.unique_mut().expect("new");
+    for (i, out) in rows.chunks_mut(few.max(1)).enumerate() {
+        room[..out.len()].copy_from_slice(out);
+        f(i * few, &room[..out.len()], out);
     }
 }
 

@@ -90,15 +90,14 @@ impl<T: Float, const CENTRED: bool> Op<T> for Norm<CENTRED> {
     }
 
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], _y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
-        let (shape, [rows, n]) = (x[0].shape(), self.sizes(x[0].shape()));
+        let [rows, n] = self.sizes(x[0].shape());
         let columns_too = into.needs()[1..].contains(&true);
-        let (x0, g) = (x[0].contiguous(), g.contiguous());
-        let slices = (g.as_slice().expect("contiguous"), x0.as_slice().expect("contiguous"));
+        let (x0, mut input) = (x[0].contiguous(), g);
+        let x0 = x0.as_slice().expect("contiguous");
         let groups = rows::norm_groups(if columns_too { rows } else { 0 }, n);
         let mut sums = Tensor::build([groups, 2 * n], |_| ());
-        let input = self.kernel(x, |norm| {
-            Tensor::build(shape, |out| rows::norm_vjp(norm, slices.0, slices.1, out, sums.as_mut_slice(), n))
-        });
+        // The incoming gradient's buffer becomes that of the outgoing one, unless it is shared.
+        self.kernel(x, |norm| rows::norm_vjp(norm, input.as_mut_slice(), x0, sums.as_mut_slice(), n));
         let sums = columns_too.then(|| Array::sum_axis(&sums, 0));
         let column =
             |half: usize, like: &Tensor<T>| sums.as_ref().map(|sums| sums.narrow(0, half * n, n).reshape(like.shape()));

@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 /// A kernel over the rows of contiguous data.
 type RowKernel<T> = fn(x: &[T], out: &mut [T], n: usize);
 
-/// A kernel over the rows of an incoming gradient and an output.
-type RowVjp<T> = fn(g: &[T], y: &[T], out: &mut [T], n: usize);
+/// A kernel over the rows of an incoming gradient, which it replaces, and an output.
+type RowVjp<T> = fn(g: &mut [T], y: &[T], n: usize);
 
 /// Applies a kernel along `axis`, which is made the last one for it.
 fn along<T: Float>(x: &Tensor<T>, axis: usize, kernel: RowKernel<T>) -> Tensor<T> {
@@ -22,11 +22,14 @@ fn along<T: Float>(x: &Tensor<T>, axis: usize, kernel: RowKernel<T>) -> Tensor<T
     y.transpose(axis as isize, -1)
 }
 
-fn along_vjp<T: Float>(g: &Tensor<T>, y: &Tensor<T>, axis: usize, kernel: RowVjp<T>) -> Tensor<T> {
-    let [g, y] = [g, y].map(|x| x.transpose(axis as isize, -1).contiguous());
-    let n = y.shape()[y.rank() - 1];
-    let slices = (g.as_slice().expect("contiguous"), y.as_slice().expect("contiguous"));
-    Tensor::build(g.shape(), |out| kernel(slices.0, slices.1, out, n)).transpose(axis as isize, -1)
+/// The gradient takes the place of the incoming one, unless that is shared.
+fn along_vjp<T: Float>(g: Tensor<T>, y: &Tensor<T>, axis: usize, kernel: RowVjp<T>) -> Tensor<T> {
+    let axis = axis as isize;
+    let mut last = g.transpose(axis, -1);
+    drop(g);
+    let y = y.transpose(axis, -1).contiguous();
+    kernel(last.as_mut_slice(), y.as_slice().expect("contiguous"), y.shape()[y.rank() - 1]);
+    last.transpose(axis, -1)
 }
 
 pub(super) struct Softmax {
@@ -46,7 +49,7 @@ impl<T: Float> Op<T> for Softmax {
     }
 
     fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
-        into.add(0, along_vjp(&g, y, self.axis, rows::softmax_vjp));
+        into.add(0, along_vjp(g, y, self.axis, rows::softmax_vjp));
     }
 }
 
@@ -67,7 +70,7 @@ impl<T: Float> Op<T> for LogSoftmax {
     }
 
     fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
-        into.add(0, along_vjp(&g, y, self.axis, rows::log_softmax_vjp));
+        into.add(0, along_vjp(g, y, self.axis, rows::log_softmax_vjp));
     }
 }
 

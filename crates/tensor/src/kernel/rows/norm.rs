@@ -3,7 +3,7 @@
 use super::super::cpu::MulAdd;
 use super::super::reduce::Sum;
 use super::super::split::{self, GRAIN, Parts};
-use super::{RowFn, View, apply};
+use super::{RowFn, View, apply, replace};
 use crate::float::Float;
 
 /// What rows are normalised by, and mapped to.
@@ -137,19 +137,23 @@ pub(crate) fn norm_groups(rows: usize, n: usize) -> usize {
     rows.div_ceil(group(n))
 }
 
-/// The gradient of x along rows of `n`, and for each group of rows the sums of those of γ and of β, unless `sums` is
-/// empty.
-pub(crate) fn norm_vjp<T: Float>(norm: Norm<'_, T>, g: &[T], x: &[T], out: &mut [T], sums: &mut [T], n: usize) {
+/// g ← the gradient of x along rows of `n`, and for each group of rows the sums of those of γ and of β, unless `sums`
+/// is empty.
+pub(crate) fn norm_vjp<T: Float>(norm: Norm<'_, T>, g: &mut [T], x: &[T], sums: &mut [T], n: usize) {
     let per = T::ONE / T::from_f64(n as f64);
     let (size, wanted) = (group(n) * n, !sums.is_empty());
-    let (out, sums) = (Parts::new(out), Parts::new(sums));
+    let (g, sums) = (Parts::new(g), Parts::new(sums));
     split::each(x.len().div_ceil(size.max(1)), x.len() / 4, |task| {
         let range = task * size..x.len().min((task + 1) * size);
         let group = if wanted { 2 * n * task..2 * n * (task + 1) } else { 0..0 };
         // SAFETY: each task has a range of rows and a group of its own.
-        let (out, sums) = unsafe { (out.part(range.clone()), sums.part(group)) };
+        let (g, sums) = unsafe { (g.part(range.clone()), sums.part(group)) };
         sums.fill(T::ZERO);
-        let sums = sums.split_at_mut(if wanted { n } else { 0 }).into();
-        apply(Backward { norm, per, sums }, &x[range.clone()], &g[range], out, n);
+        let (weights, biases) = sums.split_at_mut(if wanted { n } else { 0 });
+        let x = &x[range];
+        replace(g, n, |at, g, out| {
+            let sums = [&mut *weights, &mut *biases];
+            apply(Backward { norm, per, sums }, &x[at..][..out.len()], g, out, n);
+        });
     });
 }

@@ -3,7 +3,7 @@
 use super::super::cpu::MulAdd;
 use super::super::reduce::Sum;
 use super::super::split;
-use super::{Peak, RowFn, View, apply};
+use super::{Peak, RowFn, View, apply, replace};
 use crate::float::Float;
 
 /// Applies a function to groups of rows, on several threads.
@@ -57,6 +57,12 @@ impl<T: Float> RowFn<T> for Softmax {
     }
 }
 
+fn replace_rows<T: Float>(f: impl RowFn<T> + Copy + Sync, g: &mut [T], y: &[T], n: usize) {
+    split::row_groups(g, n, n, &|first, g| {
+        replace(g, n, |at, g, out| apply(f, g, &y[first * n + at..][..out.len()], out, n));
+    });
+}
+
 /// y = softmax(x) along rows of `n`.
 pub(crate) fn softmax<T: Float>(x: &[T], out: &mut [T], n: usize) {
     over_rows(Softmax, x, x, out, n);
@@ -86,9 +92,9 @@ impl<T: Float> RowFn<T> for SoftmaxVjp {
     }
 }
 
-/// y·(g − Σ g·y) along rows of `n`.
-pub(crate) fn softmax_vjp<T: Float>(g: &[T], y: &[T], out: &mut [T], n: usize) {
-    over_rows(SoftmaxVjp, g, y, out, n);
+/// g ← y·(g − Σ g·y) along rows of `n`.
+pub(crate) fn softmax_vjp<T: Float>(g: &mut [T], y: &[T], n: usize) {
+    replace_rows(SoftmaxVjp, g, y, n);
 }
 
 #[derive(Clone, Copy)]
@@ -145,9 +151,9 @@ impl<T: Float> RowFn<T> for LogSoftmaxVjp {
     }
 }
 
-/// g − eʸ·Σ g along rows of `n`.
-pub(crate) fn log_softmax_vjp<T: Float>(g: &[T], y: &[T], out: &mut [T], n: usize) {
-    over_rows(LogSoftmaxVjp, g, y, out, n);
+/// g ← g − eʸ·Σ g along rows of `n`.
+pub(crate) fn log_softmax_vjp<T: Float>(g: &mut [T], y: &[T], n: usize) {
+    replace_rows(LogSoftmaxVjp, g, y, n);
 }
 
 struct LogSumExp<'a, T> {
