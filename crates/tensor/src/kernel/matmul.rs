@@ -190,11 +190,16 @@ impl<T: Float> Product<T> {
     }
 
     /// Dot products where turning b would cost about as much as the product itself, and where its columns are fewer
-    /// than the lanes of a vector. Below a depth of 64 their final sums are most of the work.
+    /// than the lanes of a vector. At a small depth their final sums are most of the work, so there only for few sums.
     fn choose(self) -> Product<T> {
+        let (rows, cols) = (self.c.rows, self.c.cols);
         let contiguous = self.a.col == 1 && self.b.row == 1 && self.b.col != 1;
-        let thin = self.c.rows <= 16 || self.c.cols < 16;
-        let kernel = if contiguous && thin && self.k >= 64 { Choice::Dots } else { Choice::Panels };
+        let dots = match self.k {
+            0..16 => false,
+            16..64 => rows.min(cols) <= 4 || rows * cols <= 128,
+            _ => rows <= 16 || cols < 16,
+        };
+        let kernel = if contiguous && dots { Choice::Dots } else { Choice::Panels };
         Product { kernel, ..self }
     }
 
