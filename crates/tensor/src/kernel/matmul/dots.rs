@@ -43,7 +43,7 @@ unsafe fn dots<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Bloc
                 $($(
                     // SAFETY: the caller's promise.
                     ($rows, $cols) if const { fits($rows, $cols, V::DOTS) } => unsafe {
-                        dot_tile::<T, V, $rows, $cols>(k, a, b, c)
+                        V::call(DotTile::<T, $rows, $cols> { k, a, b, c })
                     },
                 )*)*
                 _ => unreachable!(),
@@ -64,37 +64,47 @@ const fn fits(rows: usize, cols: usize, most: usize) -> bool {
     rows == 1 || (rows <= most && cols <= most)
 }
 
-#[inline(always)]
-unsafe fn dot_tile<T: Float, V: Vector<T>, const R: usize, const S: usize>(
+/// A tile of R rows and S columns.
+struct DotTile<T, const R: usize, const S: usize> {
     k: usize,
     a: View<T>,
     b: View<T>,
     c: Block<T>,
-) {
-    // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
-    unsafe {
-        let mut sums = [[V::zero(); S]; R];
-        let whole = k / V::LANES * V::LANES;
-        for p in (0..whole).step_by(V::LANES) {
-            step(&mut sums, |i| V::load(a.from(i, p).at), |j| V::load(b.from(p, j).at));
-        }
-        if whole < k {
-            let rest = k - whole;
-            step(&mut sums, |i| V::load_first(a.from(i, whole).at, rest), |j| V::load_first(b.from(whole, j).at, rest));
-        }
-        let totals = match V::LANES {
-            16 => totals::<T, V, R, S, 16>(sums),
-            8 => totals::<T, V, R, S, 8>(sums),
-            _ => totals::<T, V, R, S, 4>(sums),
-        };
-        for (i, totals) in totals.into_iter().enumerate() {
-            for (j, total) in totals.into_iter().enumerate() {
-                let to = c.at.wrapping_add(i * c.stride + j);
-                *to = match c.start {
-                    Start::Zero => total,
-                    Start::Output => *to + total,
-                    Start::Row(bias) => *bias.wrapping_add(j) + total,
-                };
+}
+
+impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R, S> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let DotTile { k, a, b, c } = self;
+        // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
+        unsafe {
+            let mut sums = [[V::zero(); S]; R];
+            let whole = k / V::LANES * V::LANES;
+            for p in (0..whole).step_by(V::LANES) {
+                step(&mut sums, |i| V::load(a.from(i, p).at), |j| V::load(b.from(p, j).at));
+            }
+            if whole < k {
+                let rest = k - whole;
+                step(
+                    &mut sums,
+                    |i| V::load_first(a.from(i, whole).at, rest),
+                    |j| V::load_first(b.from(whole, j).at, rest),
+                );
+            }
+            let totals = match V::LANES {
+                16 => totals::<T, V, R, S, 16>(sums),
+                8 => totals::<T, V, R, S, 8>(sums),
+                _ => totals::<T, V, R, S, 4>(sums),
+            };
+            for (i, totals) in totals.into_iter().enumerate() {
+                for (j, total) in totals.into_iter().enumerate() {
+                    let to = c.at.wrapping_add(i * c.stride + j);
+                    *to = match c.start {
+                        Start::Zero => total,
+                        Start::Output => *to + total,
+                        Start::Row(bias) => *bias.wrapping_add(j) + total,
+                    };
+                }
             }
         }
     }

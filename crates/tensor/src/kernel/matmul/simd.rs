@@ -30,6 +30,8 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn zip(self, other: Self) -> (Self, Self);
     /// Asks for the cache line of an address, which need not be valid.
     unsafe fn prefetch(_at: *const T) {}
+    /// Runs a kernel as a function of its own. The compiler's time grows faster than the length of a function.
+    unsafe fn call(kernel: impl VectorKernel<T>);
 }
 
 /// A loop over vectors, compiled for every instruction set.
@@ -120,6 +122,16 @@ impl<T: Float> Vector<T> for Portable<T> {
                 self.0[i].mul_add::<Unfused>(b.0[i], c.0[i])
             }
         }))
+    }
+    #[inline(always)]
+    unsafe fn call(kernel: impl VectorKernel<T>) {
+        #[inline(never)]
+        unsafe fn run<T: Float>(kernel: impl VectorKernel<T>) {
+            // SAFETY: the caller's promise.
+            unsafe { kernel.run::<Portable<T>>() }
+        }
+        // SAFETY: the caller's promise.
+        unsafe { run(kernel) }
     }
     #[inline(always)]
     unsafe fn zip(self, other: Self) -> (Self, Self) {

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use super::simd::Vector;
+use super::simd::{Vector, VectorKernel};
 use crate::float::Float;
 
 /// Where a matrix begins, and its strides.
@@ -113,7 +113,7 @@ pub(super) unsafe fn outer<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View
                 $($(
                     // SAFETY: the caller's promise.
                     ($rows, $vectors) if const { $rows <= V::ROWS } => unsafe {
-                        outer_tile::<T, V, $rows, $vectors>(k, a, b, c)
+                        V::call(OuterTile::<T, $rows, $vectors> { k, a, b, c })
                     },
                 )*)*
                 _ => unreachable!(),
@@ -145,40 +145,46 @@ macro_rules! rows {
 /// The depth from which on the output is fetched while the products are summed.
 const PREFETCH: usize = 32;
 
-#[inline(always)]
-unsafe fn outer_tile<T: Float, V: Vector<T>, const R: usize, const N: usize>(
+/// A tile of R rows and N vectors of columns.
+struct OuterTile<T, const R: usize, const N: usize> {
     k: usize,
     a: View<T>,
     b: View<T>,
     c: Block<T>,
-) {
-    let last = c.cols - (N - 1) * V::LANES;
-    // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
-    unsafe {
-        if k >= PREFETCH {
-            for (i, v) in (0..R).flat_map(|i| (0..N).map(move |v| (i, v))) {
-                V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
-            }
-        }
-        let mut sums = [[V::zero(); N]; R];
-        // One pointer for every three rows: an instruction adds one row or two to it, and four are enough for twelve.
-        // The compiler must not know how they are related, or it makes a single chain of additions of all addresses.
-        let mut heads: [*const T; 4] = std::array::from_fn(|head| black_box(a.at.wrapping_add(3 * head * a.row)));
-        let mut b = b;
-        for _ in 0..k {
-            let y = load_row::<T, V, N>(b.at, last);
-            rows!(R, i => {
-                let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
-                for (sum, y) in sums[i].iter_mut().zip(y) {
-                    *sum = x.mul_add(y, *sum);
+}
+
+impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, R, N> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let OuterTile { k, a, mut b, c } = self;
+        let last = c.cols - (N - 1) * V::LANES;
+        // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
+        unsafe {
+            if k >= PREFETCH {
+                for (i, v) in (0..R).flat_map(|i| (0..N).map(move |v| (i, v))) {
+                    V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
                 }
-            });
-            for head in &mut heads {
-                *head = head.wrapping_add(a.col);
             }
-            b = b.from(1, 0);
+            let mut sums = [[V::zero(); N]; R];
+            // One pointer for every three rows: an instruction adds one row or two to it, and four are enough for
+            // twelve. The compiler must not know how they are related, or it makes a single chain of additions of all
+            // addresses.
+            let mut heads: [*const T; 4] = std::array::from_fn(|head| black_box(a.at.wrapping_add(3 * head * a.row)));
+            for _ in 0..k {
+                let y = load_row::<T, V, N>(b.at, last);
+                rows!(R, i => {
+                    let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
+                    for (sum, y) in sums[i].iter_mut().zip(y) {
+                        *sum = x.mul_add(y, *sum);
+                    }
+                });
+                for head in &mut heads {
+                    *head = head.wrapping_add(a.col);
+                }
+                b = b.from(1, 0);
+            }
+            rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start) });
         }
-        rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start) });
     }
 }
 

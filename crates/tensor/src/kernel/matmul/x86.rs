@@ -10,12 +10,14 @@ use super::simd::{Vector, VectorKernel};
 use crate::float::Float;
 
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+#[inline(never)]
 pub(super) unsafe fn avx512<T: Float>(kernel: impl VectorKernel<T>) {
     // SAFETY: the features are enabled here; the rest is the caller's promise.
     unsafe { kernel.run::<Avx512<T>>() }
 }
 
 #[target_feature(enable = "avx2,fma")]
+#[inline(never)]
 pub(super) unsafe fn avx2<T: Float>(kernel: impl VectorKernel<T>) {
     // SAFETY: as above.
     unsafe { kernel.run::<Avx2<T>>() }
@@ -135,6 +137,10 @@ impl<T: Float> Vector<T> for Avx512<T> {
         }
     }
     #[inline(always)]
+    unsafe fn call(kernel: impl VectorKernel<T>) {
+        unsafe { avx512(kernel) }
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const T) {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
     }
@@ -230,6 +236,10 @@ impl<T: Float> Vector<T> for Avx2<T> {
             };
             (Self::f32(_mm256_permute2f128_ps::<0x20>(even, odd)), Self::f32(_mm256_permute2f128_ps::<0x31>(even, odd)))
         }
+    }
+    #[inline(always)]
+    unsafe fn call(kernel: impl VectorKernel<T>) {
+        unsafe { avx2(kernel) }
     }
     #[inline(always)]
     unsafe fn prefetch(at: *const T) {
