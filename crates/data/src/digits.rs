@@ -10,7 +10,7 @@ mod glyphs;
 mod ink;
 mod pen;
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use crate::Dataset;
 use crate::random::{self, Purpose};

@@ -1,7 +1,7 @@
 //! Random numbers whose values are part of this crate's contract: they stay the same across versions and platforms.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 /// Keeps the streams of different purposes apart where they share a seed.
 #[derive(Clone, Copy)]

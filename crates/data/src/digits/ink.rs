@@ -1,6 +1,6 @@
 //! From polylines to bytes: a pen of varying width, smooth edges and the grain of a scan.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::SIDE;
 use super::pen::Point;

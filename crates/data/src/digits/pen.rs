@@ -1,6 +1,6 @@
 //! From a glyph to polylines in pixels: a hand that never writes the same curve twice.
 
-use rand_chacha::ChaCha8Rng;
+use chacha20::ChaCha8Rng;
 
 use super::SIDE;
 use super::glyphs::{Glyph, Stroke};
