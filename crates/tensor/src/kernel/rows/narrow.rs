@@ -58,8 +58,8 @@ fn total<T: Float>(mut x: [T; SIDE]) -> T {
     x[0]
 }
 
-/// Rows to columns.
-#[inline(always)]
+/// Rows to columns. A function of its own, for it does not depend on the function of rows, and vectors do not help it.
+#[inline(never)]
 pub(super) fn turn<T: Copy>(x: &[T], n: usize, to: &mut [[T; SIDE]; LANES]) {
     if x.len() < SIDE * n {
         for (i, row) in x.chunks_exact(n).enumerate() {
@@ -67,16 +67,14 @@ pub(super) fn turn<T: Copy>(x: &[T], n: usize, to: &mut [[T; SIDE]; LANES]) {
         }
         return;
     }
-    for j in one_by_one(n) {
-        for i in 0..SIDE {
-            // SAFETY: SIDE rows of n elements are there, and j is below n.
-            to[j][i] = unsafe { *x.get_unchecked(i * n + j) };
-        }
+    for (j, column) in to.iter_mut().enumerate().take(n) {
+        // SAFETY: SIDE rows of n elements are there, and j is below n.
+        *column = std::array::from_fn(|i| unsafe { *x.get_unchecked(i * n + j) });
     }
 }
 
 /// Columns to rows.
-#[inline(always)]
+#[inline(never)]
 pub(super) fn turn_back<T: Copy>(from: &[[T; SIDE]; LANES], n: usize, out: &mut [T]) {
     if out.len() < SIDE * n {
         for (i, row) in out.chunks_exact_mut(n).enumerate() {
@@ -84,10 +82,10 @@ pub(super) fn turn_back<T: Copy>(from: &[[T; SIDE]; LANES], n: usize, out: &mut 
         }
         return;
     }
-    for j in one_by_one(n) {
-        for i in 0..SIDE {
+    for (j, column) in from.iter().enumerate().take(n) {
+        for (i, &x) in column.iter().enumerate() {
             // SAFETY: SIDE rows of n elements are there, and j is below n.
-            unsafe { *out.get_unchecked_mut(i * n + j) = from[j][i] };
+            unsafe { *out.get_unchecked_mut(i * n + j) = x };
         }
     }
 }
