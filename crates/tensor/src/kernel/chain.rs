@@ -58,19 +58,22 @@ pub(crate) const STEPS: usize = 8;
 /// some ten nanoseconds, is spread over enough of them. It divides the grain of parallel work and the blocks of sums.
 const BLOCK: usize = 512;
 
-/// Scratch for a task, in blocks.
-struct Room<T: Float> {
+/// Scratch for a task, in blocks, and the part of an array that the task fills.
+struct Room<'a, T: Float> {
     storage: Storage<T>,
     at: *mut T,
     blocks: usize,
+    filled: Parts<'a, T>,
+    /// The number of the element that the part begins with.
+    first: usize,
 }
 
-impl<T: Float> Room<T> {
-    fn new(blocks: usize) -> Room<T> {
+impl<'a, T: Float> Room<'a, T> {
+    fn new(blocks: usize, filled: &'a mut [T], first: usize) -> Room<'a, T> {
         // Two at least, so that it is a buffer, which stays where it is when the room moves.
         let mut storage = Storage::recycled(blocks.max(1) * BLOCK);
         let at = storage.unique_mut().expect("a new buffer is not shared").as_mut_ptr();
-        Room { storage, at, blocks }
+        Room { storage, at, blocks, filled: Parts::new(filled), first }
     }
 
     /// # Safety
@@ -80,6 +83,16 @@ impl<T: Float> Room<T> {
         debug_assert!(number < self.blocks && len <= BLOCK && !self.storage.is_empty());
         // SAFETY: inside the buffer, which we own; the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(number * BLOCK), len) }
+    }
+
+    /// Elements of what is filled, by their numbers in the whole array.
+    ///
+    /// # Safety
+    /// No part that overlaps this one is in use.
+    #[allow(clippy::mut_from_ref, reason = "the caller promises disjoint parts")]
+    unsafe fn filled(&self, range: Range<usize>) -> &mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { self.filled.part(range.start - self.first..range.end - self.first) }
     }
 }
 
@@ -92,19 +105,22 @@ impl<T: Float> Chain<'_, T> {
     /// The result, written to `out`.
     pub(crate) fn eval(&self, out: &mut [T]) {
         split::chunks(self.len, [Some(out)], &|start, [out]| {
-            let room = self.room(0);
+            let room = self.room(0, &mut [], 0);
             self.blocks(start, out.expect("present"), &room);
         });
     }
 
     /// The sum of the result's elements, with the bits that the sum of the array would have.
     pub(crate) fn sum(&self) -> T {
-        reduce::all_of(Sum, self.len, &|range| {
-            let mut out = [T::ZERO; reduce::BLOCK];
-            let out = &mut out[..range.len()];
-            self.blocks(range.start, out, &self.room(0));
-            reduce::block(Sum, out)
-        })
+        reduce::all_of(Sum, self.len, &|range| self.sum_of(range))
+    }
+
+    /// The sum of a range of at most [`reduce::BLOCK`] elements of the result.
+    fn sum_of(&self, range: Range<usize>) -> T {
+        let mut out = [T::ZERO; reduce::BLOCK];
+        let out = &mut out[..range.len()];
+        self.blocks(range.start, out, &self.room(0, &mut [], 0));
+        reduce::block(Sum, out)
     }
 
     /// The numbers that [`vjp`](Chain::vjp) leaves of the result for its sum.
@@ -117,9 +133,9 @@ impl<T: Float> Chain<'_, T> {
         reduce::all_of(Sum, self.len, &|range| parts[range.start / reduce::BLOCK])
     }
 
-    /// Room for the inputs, the steps and `more` blocks.
-    fn room(&self, more: usize) -> Room<T> {
-        let room = Room::new(self.inputs.len() + self.steps.len() + more);
+    /// Room for the inputs, the steps and `more` blocks, and what is to be filled from element `first` on.
+    fn room<'b>(&self, more: usize, filled: &'b mut [T], first: usize) -> Room<'b, T> {
+        let room = Room::new(self.inputs.len() + self.steps.len() + more, filled, first);
         for (k, input) in self.inputs.iter().enumerate() {
             if let Reader::Splat(x) = input {
                 // SAFETY: nobody else has the room yet.
@@ -130,7 +146,7 @@ impl<T: Float> Chain<'_, T> {
     }
 
     /// The results from number `start` on, block by block.
-    fn blocks(&self, start: usize, out: &mut [T], room: &Room<T>) {
+    fn blocks(&self, start: usize, out: &mut [T], room: &Room<'_, T>) {
         let last = self.steps.len() - 1;
         for (i, out) in out.chunks_mut(BLOCK).enumerate() {
             let x = self.read(start + i * BLOCK, out.len(), room);
@@ -142,7 +158,7 @@ impl<T: Float> Chain<'_, T> {
 
     /// A block of each input. The next one is brought near while this one is worked on: blocks are too short for the
     /// processor to see what is coming.
-    fn read<'b>(&'b self, start: usize, len: usize, room: &'b Room<T>) -> Inputs<'b, T> {
+    fn read<'b>(&'b self, start: usize, len: usize, room: &'b Room<'_, T>) -> Inputs<'b, T> {
         let mut x: Inputs<'b, T> = [&[]; INPUTS];
         for (k, (x, input)) in x.iter_mut().zip(&self.inputs).enumerate() {
             // SAFETY: the first blocks are the inputs', each for one of them.
@@ -159,7 +175,7 @@ impl<T: Float> Chain<'_, T> {
     }
 
     /// The values of all steps but the last.
-    fn before_last(&self, x: &Inputs<'_, T>, len: usize, room: &Room<T>) {
+    fn before_last(&self, x: &Inputs<'_, T>, len: usize, room: &Room<'_, T>) {
         for (i, step) in self.steps[..self.steps.len() - 1].iter().enumerate() {
             // SAFETY: a step reads inputs and earlier steps.
             let out = unsafe { room.block(self.value(i), len) };
@@ -167,7 +183,7 @@ impl<T: Float> Chain<'_, T> {
         }
     }
 
-    fn args<'b>(&self, step: usize, x: &Inputs<'b, T>, len: usize, room: &'b Room<T>) -> Args<'b, T> {
+    fn args<'b>(&self, step: usize, x: &Inputs<'b, T>, len: usize, room: &'b Room<'_, T>) -> Args<'b, T> {
         let mut args: Args<'b, T> = [&[]; ARGS];
         for (arg, from) in args.iter_mut().zip(&self.steps[step].from) {
             *arg = match *from {
@@ -184,11 +200,16 @@ impl<T: Float> Chain<'_, T> {
 pub(crate) enum Wanted<'a, T> {
     /// Nothing.
     Nothing,
+    /// [`Chain::vjp_by_parts`] writes it to the parts of an array that it is given.
+    Parts,
     /// It is written here, element by element.
     Array(&'a mut [T]),
     /// The input is one number; the sum over each block is written here, [`sums`] of them in all.
     Sums(&'a mut [T]),
 }
+
+/// Writes the elements of an array from a number on to a slice.
+pub(crate) type Fill<'a, T> = dyn Fn(usize, &mut [T]) + Sync + 'a;
 
 /// How many sums stand for `len` elements.
 pub(crate) fn sums(len: usize) -> usize {
@@ -198,6 +219,8 @@ pub(crate) fn sums(len: usize) -> usize {
 /// As [`Wanted`], shared among threads.
 enum Target<'a, T> {
     Nothing,
+    /// The part of an array that is being filled.
+    Filled,
     Array(Parts<'a, T>),
     Sums(Parts<'a, T>),
 }
@@ -228,11 +251,24 @@ impl<T: Float> Chain<'_, T> {
     pub(crate) fn vjp(&self, g: &Reader<'_, T>, wanted: SmallVec<[Wanted<'_, T>; INPUTS]>, parts: Option<&mut [T]>) {
         let routes = self.routes(wanted);
         let parts = parts.map(Parts::new);
-        split::ranges(self.len, |range| {
-            // SAFETY: ranges are disjoint, each is met once, and begins where a sum does.
-            let of = range.start / reduce::BLOCK..range.end.div_ceil(reduce::BLOCK);
-            let parts = parts.as_ref().map(|parts| unsafe { parts.part(of) });
-            self.vjp_range(range, g, &routes, parts);
+        split::ranges(self.len, |range| self.vjp_range(range, &mut [], g, &routes, parts.as_ref()));
+    }
+
+    /// As [`vjp`](Chain::vjp), but `consume` says when what is computed: it must fill every element of an array once,
+    /// with the gradient that is wanted by parts, and the other gradients are written at the same time. None of them
+    /// may be wanted as sums.
+    pub(crate) fn vjp_by_parts(
+        &self,
+        g: &Reader<'_, T>,
+        wanted: SmallVec<[Wanted<'_, T>; INPUTS]>,
+        parts: Option<&mut [T]>,
+        consume: impl FnOnce(&Fill<'_, T>),
+    ) {
+        let routes = self.routes(wanted);
+        assert!(!routes.targets.iter().any(|target| matches!(target, Target::Sums(_))), "sums of parts");
+        let parts = parts.map(Parts::new);
+        consume(&|start, out: &mut [T]| {
+            self.vjp_range(start..start + out.len(), out, g, &routes, parts.as_ref());
         });
     }
 
@@ -246,6 +282,7 @@ impl<T: Float> Chain<'_, T> {
     fn routes<'a>(&self, wanted: SmallVec<[Wanted<'a, T>; INPUTS]>) -> Routes<'a, T> {
         let share = |wanted| match wanted {
             Wanted::Nothing => Target::Nothing,
+            Wanted::Parts => Target::Filled,
             Wanted::Array(out) => Target::Array(Parts::new(out)),
             Wanted::Sums(out) => Target::Sums(Parts::new(out)),
         };
@@ -258,7 +295,7 @@ impl<T: Float> Chain<'_, T> {
             let mut routes = SmallVec::new();
             for (argument, &from) in step.from.iter().enumerate() {
                 let to = match from {
-                    From::Input(k) if matches!(targets[k], Target::Array(_)) => To::Array(k),
+                    From::Input(k) if matches!(targets[k], Target::Array(_) | Target::Filled) => To::Array(k),
                     from => To::Block(self.gradient(from)),
                 };
                 let first = !met.contains(&from);
@@ -273,23 +310,37 @@ impl<T: Float> Chain<'_, T> {
         Routes { targets, of }
     }
 
-    fn vjp_range(&self, range: Range<usize>, g: &Reader<'_, T>, routes: &Routes<'_, T>, parts: Option<&mut [T]>) {
+    /// The gradients of a range; that which is wanted by parts is written to `filled`.
+    fn vjp_range(
+        &self,
+        range: Range<usize>,
+        filled: &mut [T],
+        g: &Reader<'_, T>,
+        routes: &Routes<'_, T>,
+        parts: Option<&Parts<'_, T>>,
+    ) {
         let last = self.steps.len() - 1;
-        let room = self.room(self.inputs.len() + self.steps.len() + ARGS);
-        let mut sums = parts.map(reduce::BlockSums::new);
+        let room = self.room(self.inputs.len() + self.steps.len() + ARGS, filled, range.start);
+        let whole = self.whole_blocks(&range);
+        // SAFETY: ranges are disjoint, each is met once, and a block belongs to the one that it begins in.
+        let mut sums = parts.map(|parts| reduce::BlockSums::new(unsafe { parts.part(whole.clone()) }));
         // SAFETY: only here is the block of the incoming gradient written, and steps only read theirs.
         let seed = |len| unsafe { room.block(self.gradient(From::Step(last)), len) };
         if let Reader::Splat(g) = g {
             seed(BLOCK).fill(*g);
         }
-        for start in range.clone().step_by(BLOCK) {
-            let block = start..range.end.min(start + BLOCK);
+        let mut start = range.start;
+        while start < range.end {
+            let block = start..range.end.min((start / BLOCK + 1) * BLOCK);
             let x = self.read(start, block.len(), &room);
             self.before_last(&x, block.len(), &room);
             for target in &routes.targets {
-                if let Target::Array(out) = target {
-                    // SAFETY: it belongs to this task, and no slice of it is alive.
-                    bring_near_to_write(unsafe { out.part(block.end..range.end.min(block.end + BLOCK)) });
+                let next = block.end..range.end.min(block.end + BLOCK);
+                // SAFETY: it belongs to this task, and no slice of it is alive.
+                match target {
+                    Target::Array(out) => bring_near_to_write(unsafe { out.part(next) }),
+                    Target::Filled => bring_near_to_write(unsafe { room.filled(next) }),
+                    _ => {}
                 }
             }
             let mut g = g.block(start, block.len(), seed(BLOCK));
@@ -301,14 +352,29 @@ impl<T: Float> Chain<'_, T> {
                 }
             }
             self.sum_up(&block, &room, &routes.targets);
-            if let Some(sums) = &mut sums {
+            let in_whole = (whole.start..whole.end).contains(&(block.start / reduce::BLOCK));
+            if let Some(sums) = sums.as_mut().filter(|_| in_whole) {
                 // SAFETY: the result has been written, and is only read.
                 sums.add(unsafe { room.block(self.value(last), block.len()) });
             }
+            start = block.end;
         }
         if let Some(sums) = sums {
             sums.finish();
         }
+        let cut = whole.end * reduce::BLOCK..self.len.min((whole.end + 1) * reduce::BLOCK);
+        if let (Some(parts), true) = (parts, cut.start < range.end) {
+            // SAFETY: as above.
+            let sum = unsafe { parts.part(whole.end..whole.end + 1) };
+            sum[0] = self.sum_of(cut);
+        }
+    }
+
+    /// The blocks of a sum that lie in a range as a whole; one that begins in it may follow them.
+    fn whole_blocks(&self, range: &Range<usize>) -> Range<usize> {
+        let first = range.start.div_ceil(reduce::BLOCK);
+        let end = if range.end == self.len { self.parts_of_sum() } else { range.end / reduce::BLOCK };
+        first..end.max(first)
     }
 
     /// Sends a step's gradient `g` on to what the step reads.
@@ -318,7 +384,7 @@ impl<T: Float> Chain<'_, T> {
         g: &[T],
         x: &Inputs<'_, T>,
         block: &Range<usize>,
-        room: &Room<T>,
+        room: &Room<'_, T>,
         routes: &Routes<'_, T>,
     ) {
         let (step, count, len) = (&self.steps[number], self.steps[number].from.len(), block.len());
@@ -329,6 +395,7 @@ impl<T: Float> Chain<'_, T> {
                 To::Block(number) => room.block(number, len),
                 To::Array(k) => match &routes.targets[k] {
                     Target::Array(out) => out.part(block.clone()),
+                    Target::Filled => room.filled(block.clone()),
                     _ => unreachable!("the route of an array"),
                 },
             }
@@ -354,7 +421,7 @@ impl<T: Float> Chain<'_, T> {
     }
 
     /// The sums of a block's gradients towards inputs that are one number.
-    fn sum_up(&self, block: &Range<usize>, room: &Room<T>, targets: &[Target<'_, T>]) {
+    fn sum_up(&self, block: &Range<usize>, room: &Room<'_, T>, targets: &[Target<'_, T>]) {
         for (k, target) in targets.iter().enumerate() {
             if let Target::Sums(out) = target {
                 let at = block.start / BLOCK;

@@ -14,7 +14,7 @@ pub mod view;
 use crate::array::Array;
 use crate::error::Result;
 use crate::float::Float;
-use crate::kernel::chain::Pointwise;
+use crate::kernel::chain::{Fill, Pointwise};
 use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads, Recorded, Var};
 use crate::tensor::Tensor;
@@ -71,6 +71,26 @@ pub trait Op<T: Float>: 'static {
         None
     }
 
+    /// Whether the op can take its gradient by parts, so that these need not go through memory.
+    #[doc(hidden)]
+    fn takes_parts(&self, _y: &Tensor<T>) -> bool {
+        false
+    }
+
+    /// As [`backward`](Op::backward) with an incoming gradient that lies in `g` once every part of it has been passed
+    /// to `fill`. Only an op that [`takes_parts`](Op::takes_parts) is asked.
+    #[doc(hidden)]
+    fn backward_by_parts(
+        &self,
+        _g: Tensor<T>,
+        _fill: &Fill<'_, T>,
+        _x: &[&Tensor<T>],
+        _y: &Tensor<T>,
+        _into: &mut Adjoints<'_, T>,
+    ) {
+        unreachable!("{} takes its gradient as a whole", Self::NAME)
+    }
+
     /// The gradient, computed now. Only an op that can accumulate in place overrides it; it must then equal
     /// [`vjp`](Op::vjp).
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
@@ -95,6 +115,21 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
 
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>> {
         Op::vjp(self, g, x, y, needs)
+    }
+
+    fn takes_parts(&self, y: &Tensor<T>) -> bool {
+        Op::takes_parts(self, y)
+    }
+
+    fn backward_by_parts(
+        &self,
+        g: Tensor<T>,
+        fill: &Fill<'_, T>,
+        x: &[&Tensor<T>],
+        y: &Tensor<T>,
+        into: &mut Adjoints<'_, T>,
+    ) {
+        Op::backward_by_parts(self, g, fill, x, y, into);
     }
 
     fn pointwise(&self) -> Option<&dyn Pointwise<T>> {

@@ -5,6 +5,7 @@ use super::elementwise::Rsqrt;
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
+use crate::kernel::chain::Fill;
 use crate::kernel::rows;
 use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads, Var};
@@ -89,7 +90,22 @@ impl<T: Float, const CENTRED: bool> Op<T> for Norm<CENTRED> {
         self.grads([input, weight, (self.bias && needs[needs.len() - 1]).then_some(g)])
     }
 
-    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], _y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        self.backward_by_parts(g, &|_, _| (), x, y, into);
+    }
+
+    fn takes_parts(&self, _y: &Tensor<T>) -> bool {
+        true
+    }
+
+    fn backward_by_parts(
+        &self,
+        g: Tensor<T>,
+        fill: &Fill<'_, T>,
+        x: &[&Tensor<T>],
+        _y: &Tensor<T>,
+        into: &mut Adjoints<'_, T>,
+    ) {
         let [rows, n] = self.sizes(x[0].shape());
         let columns_too = into.needs()[1..].contains(&true);
         let (x0, mut input) = (x[0].contiguous(), g);
@@ -97,7 +113,7 @@ impl<T: Float, const CENTRED: bool> Op<T> for Norm<CENTRED> {
         let groups = rows::norm_groups(if columns_too { rows } else { 0 }, n);
         let mut sums = Tensor::build([groups, 2 * n], |_| ());
         // The incoming gradient's buffer becomes that of the outgoing one, unless it is shared.
-        self.kernel(x, |norm| rows::norm_vjp(norm, input.as_mut_slice(), x0, sums.as_mut_slice(), n));
+        self.kernel(x, |norm| rows::norm_vjp(norm, input.as_mut_slice(), fill, x0, sums.as_mut_slice(), n));
         let sums = columns_too.then(|| Array::sum_axis(&sums, 0));
         let column =
             |half: usize, like: &Tensor<T>| sums.as_ref().map(|sums| sums.narrow(0, half * n, n).reshape(like.shape()));

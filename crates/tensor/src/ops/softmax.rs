@@ -4,6 +4,7 @@ use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
+use crate::kernel::chain::Fill;
 use crate::kernel::rows;
 use crate::tape::{Adjoints, Grads};
 use crate::tensor::Tensor;
@@ -11,8 +12,8 @@ use crate::tensor::Tensor;
 /// A kernel over the rows of contiguous data.
 type RowKernel<T> = fn(x: &[T], out: &mut [T], n: usize);
 
-/// A kernel over the rows of an incoming gradient, which it replaces, and an output.
-type RowVjp<T> = fn(g: &mut [T], y: &[T], n: usize);
+/// A kernel over the rows of an incoming gradient, which it has filled and then replaces, and an output.
+type RowVjp<T> = fn(g: &mut [T], fill: &Fill<'_, T>, y: &[T], n: usize);
 
 /// Applies a kernel along `axis`, which is made the last one for it.
 fn along<T: Float>(x: &Tensor<T>, axis: usize, kernel: RowKernel<T>) -> Tensor<T> {
@@ -23,13 +24,18 @@ fn along<T: Float>(x: &Tensor<T>, axis: usize, kernel: RowKernel<T>) -> Tensor<T
 }
 
 /// The gradient takes the place of the incoming one, unless that is shared.
-fn along_vjp<T: Float>(g: Tensor<T>, y: &Tensor<T>, axis: usize, kernel: RowVjp<T>) -> Tensor<T> {
+fn along_vjp<T: Float>(g: Tensor<T>, fill: &Fill<'_, T>, y: &Tensor<T>, axis: usize, kernel: RowVjp<T>) -> Tensor<T> {
     let axis = axis as isize;
     let mut last = g.transpose(axis, -1);
     drop(g);
     let y = y.transpose(axis, -1).contiguous();
-    kernel(last.as_mut_slice(), y.as_slice().expect("contiguous"), y.shape()[y.rank() - 1]);
+    kernel(last.as_mut_slice(), fill, y.as_slice().expect("contiguous"), y.shape()[y.rank() - 1]);
     last.transpose(axis, -1)
+}
+
+/// Whether the elements along an axis, and the rows that they are, lie one after the other.
+fn is_row<T: Float>(y: &Tensor<T>, axis: usize) -> bool {
+    axis + 1 == y.rank() && y.as_slice().is_some()
 }
 
 pub(super) struct Softmax {
@@ -48,8 +54,23 @@ impl<T: Float> Op<T> for Softmax {
         one(y.mul(&g.sub(&dot)))
     }
 
-    fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
-        into.add(0, along_vjp(g, y, self.axis, rows::softmax_vjp));
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        self.backward_by_parts(g, &|_, _| (), x, y, into);
+    }
+
+    fn takes_parts(&self, y: &Tensor<T>) -> bool {
+        is_row(y, self.axis)
+    }
+
+    fn backward_by_parts(
+        &self,
+        g: Tensor<T>,
+        fill: &Fill<'_, T>,
+        _x: &[&Tensor<T>],
+        y: &Tensor<T>,
+        into: &mut Adjoints<'_, T>,
+    ) {
+        into.add(0, along_vjp(g, fill, y, self.axis, rows::softmax_vjp));
     }
 }
 
@@ -69,8 +90,23 @@ impl<T: Float> Op<T> for LogSoftmax {
         one(g.sub(&y.exp().mul(&sum)))
     }
 
-    fn backward(&self, g: Tensor<T>, _x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
-        into.add(0, along_vjp(g, y, self.axis, rows::log_softmax_vjp));
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        self.backward_by_parts(g, &|_, _| (), x, y, into);
+    }
+
+    fn takes_parts(&self, y: &Tensor<T>) -> bool {
+        is_row(y, self.axis)
+    }
+
+    fn backward_by_parts(
+        &self,
+        g: Tensor<T>,
+        fill: &Fill<'_, T>,
+        _x: &[&Tensor<T>],
+        y: &Tensor<T>,
+        into: &mut Adjoints<'_, T>,
+    ) {
+        into.add(0, along_vjp(g, fill, y, self.axis, rows::log_softmax_vjp));
     }
 }
 

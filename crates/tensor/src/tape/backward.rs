@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::deferred::{self, ends_chain};
 use super::gradients::Gradients;
-use super::node::{Node, Origin};
+use super::node::{Node, Origin, Recorded};
 use super::var::Var;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
@@ -73,6 +73,10 @@ impl<T: Float> Pending<T> {
                 self.arrays[place as usize].take().map(Adjoint::Array)
             }
         }
+    }
+
+    fn has(&self, id: usize) -> bool {
+        self.places[id] != NOTHING
     }
 
     #[inline]
@@ -259,27 +263,51 @@ fn chained<T: Float>(
 ) -> Option<T> {
     let chain = deferred::chain(nodes, id as u32);
     expect_values(nodes, &chain.inputs);
-    chain.vjp(nodes, g, want_sum, |id, grad| {
+    let by_parts = chain.taken_by_parts(nodes, id).filter(|&k| !pending.has(chain.inputs[k] as usize));
+    let y = by_parts.map(|k| &nodes[chain.inputs[k] as usize]);
+    y.iter().for_each(|y| expect_values(nodes, &y.inputs));
+    let sent = chain.vjp(nodes, g, want_sum, by_parts, |fill| {
+        let y = y.expect("something is taken by parts");
+        let room = Tensor::build(y.value.shape(), |_| ());
+        send(nodes, y, pending, |op, x, into| op.backward_by_parts(room, fill, x, &y.value, into));
+    });
+    for (id, grad) in sent.grads {
         let shape = nodes[id as usize].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
         pending.add(id as usize, grad);
-    })
+    }
+    sent.sum
 }
 
 #[track_caller]
 fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut Pending<T>) {
-    let op = y.op.as_ref().expect("an op node holds its op");
+    let op = op(y);
     if let (Adjoint::Number(g), Some(rule)) = (&g, op.pointwise())
         && numbers(nodes, y, *g, rule, pending)
     {
         return;
     }
     expect_values(nodes, &y.inputs);
+    let g = g.tensor(y.value.shape());
+    send(nodes, y, pending, |op, x, into| op.backward(g, x, &y.value, into));
+}
+
+fn op<T: Float>(y: &Node<T>) -> &dyn Recorded<T> {
+    y.op.as_deref().expect("an op node holds its op")
+}
+
+/// Calls `backward` with a node's op, the values of its inputs, and the way to their gradients.
+#[inline]
+fn send<T: Float>(
+    nodes: &[Node<T>],
+    y: &Node<T>,
+    pending: &mut Pending<T>,
+    backward: impl FnOnce(&dyn Recorded<T>, &[&Tensor<T>], &mut Adjoints<'_, T>),
+) {
     let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
     let x: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
     let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| node.tracked()).collect();
-    let g = g.tensor(y.value.shape());
-    op.backward(g, &x, &y.value, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, pending });
+    backward(op(y), &x, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, pending });
 }
 
 /// The gradients of an elementwise rule of numbers, which need no tensors; false where an input is not a number.

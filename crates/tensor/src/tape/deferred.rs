@@ -7,10 +7,10 @@
 
 use smallvec::SmallVec;
 
-use super::node::{Inputs, Node, Nodes, Recorded};
+use super::node::{Inputs, Node, Nodes, Origin, Recorded};
 use crate::array::Array;
 use crate::float::Float;
-use crate::kernel::chain::{ARGS, Chain, From, INPUTS, STEPS, Step, Wanted, sums};
+use crate::kernel::chain::{ARGS, Chain, Fill, From, INPUTS, STEPS, Step, Wanted, sums};
 use crate::kernel::reduce::{self, Sum};
 use crate::ops::OfSum;
 use crate::shape::Shape;
@@ -36,8 +36,16 @@ impl Size {
 /// A chain, and the nodes that it reads.
 pub(super) struct Deferred<'a, T: Float> {
     pub(super) chain: Chain<'a, T>,
-    /// The node of each of the chain's inputs.
+    /// The node of each of the chain's inputs, and of each of its steps.
     pub(super) inputs: SmallVec<[u32; INPUTS]>,
+    pub(super) steps: SmallVec<[u32; STEPS]>,
+}
+
+/// What a chain's backward pass gives: gradients and the nodes that they are for, and the sum of the chain's result
+/// if that was wanted.
+pub(super) struct Sent<T: Float> {
+    pub(super) grads: SmallVec<[(u32, Tensor<T>); INPUTS]>,
+    pub(super) sum: Option<T>,
 }
 
 impl<T: Float> Nodes<T> {
@@ -156,7 +164,7 @@ fn number<T: Float>(node: &Node<T>, array: &Node<T>, sum: T) -> Tensor<T> {
 pub(super) fn chain<T: Float>(nodes: &[Node<T>], id: u32) -> Deferred<'_, T> {
     let shape = nodes[id as usize].value.shape();
     let chain = Chain { len: shape.numel(), inputs: SmallVec::new(), steps: SmallVec::new() };
-    let mut deferred = Deferred { chain, inputs: SmallVec::new() };
+    let mut deferred = Deferred { chain, inputs: SmallVec::new(), steps: SmallVec::new() };
     deferred.step(nodes, id, shape);
     deferred
 }
@@ -183,6 +191,7 @@ impl<'a, T: Float> Deferred<'a, T> {
         }
         let rule = node.op.as_ref().and_then(|op| op.pointwise()).expect("only elementwise ops are deferred");
         self.chain.steps.push(Step { rule, from });
+        self.steps.push(id);
         From::Step(self.chain.steps.len() - 1)
     }
 
@@ -195,39 +204,64 @@ impl<'a, T: Float> Deferred<'a, T> {
         }))
     }
 
-    /// The gradients towards the tracked nodes that the chain reads, given to `add`; and the sum of the result's
-    /// elements, if it is wanted.
+    /// The input whose op can take its gradient by parts, if this chain alone sends it one. `id` is the chain's end.
+    pub(super) fn taken_by_parts(&self, nodes: &[Node<T>], id: usize) -> Option<usize> {
+        let wants_sum = |&input: &u32| nodes[input as usize].tracked() && nodes[input as usize].value.numel() == 1;
+        if self.inputs.iter().any(wants_sum) {
+            return None;
+        }
+        let reads = |(number, node): (usize, &Node<T>), input: u32| {
+            matches!(node.origin, Origin::Op)
+                && node.inputs.contains(&input)
+                && !self.steps.iter().any(|&step| step as usize == number)
+        };
+        self.inputs.iter().position(|&input| {
+            let node = &nodes[input as usize];
+            let takes = matches!(node.origin, Origin::Op)
+                && node.value.shape() == nodes[id].value.shape()
+                && node.op.as_ref().is_some_and(|op| op.takes_parts(&node.value));
+            takes && !(input as usize + 1..id).any(|number| reads((number, &nodes[number]), input))
+        })
+    }
+
+    /// The gradients towards the tracked nodes that the chain reads, but for the input `by_parts`, of which `consume`
+    /// asks for them.
     pub(super) fn vjp(
         &self,
         nodes: &[Node<T>],
         g: &Tensor<T>,
         want_sum: bool,
-        mut add: impl FnMut(u32, Tensor<T>),
-    ) -> Option<T> {
+        by_parts: Option<usize>,
+        consume: impl FnOnce(&Fill<'_, T>),
+    ) -> Sent<T> {
         let len = self.chain.len;
         let mut grads: SmallVec<[Option<Tensor<T>>; INPUTS]> = SmallVec::new();
-        for &id in &self.inputs {
+        for (k, &id) in self.inputs.iter().enumerate() {
             let node = &nodes[id as usize];
             let number = node.value.numel() == 1;
             let room = || Tensor::build(if number { Shape::from(sums(len)) } else { g.shape().clone() }, |_| ());
-            grads.push(node.tracked().then(room));
+            grads.push((node.tracked() && by_parts != Some(k)).then(room));
         }
-        let wanted = self.inputs.iter().zip(&mut grads).map(|(&id, grad)| {
+        let wanted = self.inputs.iter().zip(&mut grads).enumerate().map(|(k, (&id, grad))| {
             let number = nodes[id as usize].value.numel() == 1;
             match grad.as_mut().map(Tensor::as_mut_slice) {
+                None if by_parts == Some(k) => Wanted::Parts,
                 None => Wanted::Nothing,
                 Some(sums) if number => Wanted::Sums(sums),
                 Some(array) => Wanted::Array(array),
             }
         });
         let mut parts = want_sum.then(|| Tensor::build([self.chain.parts_of_sum()], |_| ()));
-        self.chain.vjp(&g.reader(g.shape()), wanted.collect(), parts.as_mut().map(Tensor::as_mut_slice));
-        for (&id, grad) in self.inputs.iter().zip(grads) {
-            let Some(grad) = grad else { continue };
-            let value = &nodes[id as usize].value;
-            let number = value.numel() == 1;
-            add(id, if number { value.number_like(reduce::all(Sum, grad.as_slice().expect("new"))) } else { grad });
+        let (g, wanted, parts_out) = (g.reader(g.shape()), wanted.collect(), parts.as_mut().map(Tensor::as_mut_slice));
+        match by_parts {
+            None => self.chain.vjp(&g, wanted, parts_out),
+            Some(_) => self.chain.vjp_by_parts(&g, wanted, parts_out, consume),
         }
-        parts.map(|parts| self.chain.sum_of_parts(parts.as_slice().expect("new")))
+        let sent = self.inputs.iter().zip(grads).filter_map(|(&id, grad)| {
+            let (value, grad) = (&nodes[id as usize].value, grad?);
+            let sum = || value.number_like(reduce::all(Sum, grad.as_slice().expect("new")));
+            Some((id, if value.numel() == 1 { sum() } else { grad }))
+        });
+        Sent { grads: sent.collect(), sum: parts.map(|parts| self.chain.sum_of_parts(parts.as_slice().expect("new"))) }
     }
 }

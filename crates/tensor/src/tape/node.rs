@@ -12,7 +12,7 @@ use super::param::Tag;
 use super::var::Var;
 use crate::error::Result;
 use crate::float::Float;
-use crate::kernel::chain::Pointwise;
+use crate::kernel::chain::{Fill, Pointwise};
 use crate::ops::OfSum;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -25,6 +25,15 @@ pub(crate) trait Recorded<T: Float>: Any {
     fn name(&self) -> &'static str;
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>);
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>>;
+    fn takes_parts(&self, y: &Tensor<T>) -> bool;
+    fn backward_by_parts(
+        &self,
+        g: Tensor<T>,
+        fill: &Fill<'_, T>,
+        x: &[&Tensor<T>],
+        y: &Tensor<T>,
+        into: &mut Adjoints<'_, T>,
+    );
     fn pointwise(&self) -> Option<&dyn Pointwise<T>>;
     fn of_sum(&self, shape: &Shape) -> Option<OfSum>;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;

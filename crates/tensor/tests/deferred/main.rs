@@ -7,6 +7,7 @@ mod limits;
 mod numbers;
 mod parameters;
 mod recorded;
+mod rows;
 mod tapes;
 mod values;
 

@@ -1,5 +1,6 @@
 //! Normalisation of rows: x̂ = (x − mean)/√(var + ε), and y = x̂·γ + β.
 
+use super::super::chain::Fill;
 use super::super::cpu::MulAdd;
 use super::super::reduce::Sum;
 use super::super::split::{self, GRAIN, Parts};
@@ -139,7 +140,14 @@ pub(crate) fn norm_groups(rows: usize, n: usize) -> usize {
 
 /// g ← the gradient of x along rows of `n`, and for each group of rows the sums of those of γ and of β, unless `sums`
 /// is empty.
-pub(crate) fn norm_vjp<T: Float>(norm: Norm<'_, T>, g: &mut [T], x: &[T], sums: &mut [T], n: usize) {
+pub(crate) fn norm_vjp<T: Float>(
+    norm: Norm<'_, T>,
+    g: &mut [T],
+    fill: &Fill<'_, T>,
+    x: &[T],
+    sums: &mut [T],
+    n: usize,
+) {
     let per = T::ONE / T::from_f64(n as f64);
     let (size, wanted) = (group(n) * n, !sums.is_empty());
     let (g, sums) = (Parts::new(g), Parts::new(sums));
@@ -150,10 +158,15 @@ pub(crate) fn norm_vjp<T: Float>(norm: Norm<'_, T>, g: &mut [T], x: &[T], sums: 
         let (g, sums) = unsafe { (g.part(range.clone()), sums.part(group)) };
         sums.fill(T::ZERO);
         let (weights, biases) = sums.split_at_mut(if wanted { n } else { 0 });
-        let x = &x[range];
-        replace(g, n, |at, g, out| {
-            let sums = [&mut *weights, &mut *biases];
-            apply(Backward { norm, per, sums }, &x[at..][..out.len()], g, out, n);
-        });
+        // As many rows are filled at a time as stay in the second cache.
+        let filled = n * (GRAIN / n).max(1);
+        for (i, g) in g.chunks_mut(filled).enumerate() {
+            let first = range.start + i * filled;
+            fill(first, g);
+            replace(g, n, |at, g, out| {
+                let sums = [&mut *weights, &mut *biases];
+                apply(Backward { norm, per, sums }, &x[first + at..][..out.len()], g, out, n);
+            });
+        }
     });
 }

@@ -1,5 +1,6 @@
 //! Softmax, log-softmax and the logarithm of a sum of exponentials.
 
+use super::super::chain::Fill;
 use super::super::cpu::MulAdd;
 use super::super::reduce::Sum;
 use super::super::split;
@@ -57,8 +58,9 @@ impl<T: Float> RowFn<T> for Softmax {
     }
 }
 
-fn replace_rows<T: Float>(f: impl RowFn<T> + Copy + Sync, g: &mut [T], y: &[T], n: usize) {
+fn replace_rows<T: Float>(f: impl RowFn<T> + Copy + Sync, g: &mut [T], fill: &Fill<'_, T>, y: &[T], n: usize) {
     split::row_groups(g, n, n, &|first, g| {
+        fill(first * n, g);
         replace(g, n, |at, g, out| apply(f, g, &y[first * n + at..][..out.len()], out, n));
     });
 }
@@ -92,9 +94,9 @@ impl<T: Float> RowFn<T> for SoftmaxVjp {
     }
 }
 
-/// g ← y·(g − Σ g·y) along rows of `n`.
-pub(crate) fn softmax_vjp<T: Float>(g: &mut [T], y: &[T], n: usize) {
-    replace_rows(SoftmaxVjp, g, y, n);
+/// g ← y·(g − Σ g·y) along rows of `n`, once `fill` has given g.
+pub(crate) fn softmax_vjp<T: Float>(g: &mut [T], fill: &Fill<'_, T>, y: &[T], n: usize) {
+    replace_rows(SoftmaxVjp, g, fill, y, n);
 }
 
 #[derive(Clone, Copy)]
@@ -151,9 +153,9 @@ impl<T: Float> RowFn<T> for LogSoftmaxVjp {
     }
 }
 
-/// g ← g − eʸ·Σ g along rows of `n`.
-pub(crate) fn log_softmax_vjp<T: Float>(g: &mut [T], y: &[T], n: usize) {
-    replace_rows(LogSoftmaxVjp, g, y, n);
+/// g ← g − eʸ·Σ g along rows of `n`, once `fill` has given g.
+pub(crate) fn log_softmax_vjp<T: Float>(g: &mut [T], fill: &Fill<'_, T>, y: &[T], n: usize) {
+    replace_rows(LogSoftmaxVjp, g, fill, y, n);
 }
 
 struct LogSumExp<'a, T> {

@@ -169,6 +169,33 @@ impl<T: Float> Case<T> {
     }
 }
 
+impl<T: Float> Case<T> {
+    /// As [`check_gradients`](Case::check_gradients) with arrays, of which the first that is read is filled from the
+    /// last part to the first, `size` elements each.
+    fn check_parts(&self, size: usize) {
+        let (want, len) = (self.gradients(), self.g.len());
+        let filled = want.iter().position(Option::is_some).expect("some input is read");
+        let mut room: Vec<Vec<T>> = want.iter().map(|want| vec![T::NAN; want.as_ref().map_or(0, Vec::len)]).collect();
+        let mut out = std::mem::take(&mut room[filled]);
+        let chain = self.chain();
+        let mut parts = vec![T::NAN; chain.parts_of_sum()];
+        let wanted = room.iter_mut().enumerate().map(|(k, room)| match () {
+            _ if k == filled => Wanted::Parts,
+            _ if room.is_empty() => Wanted::Nothing,
+            _ => Wanted::Array(room),
+        });
+        chain.vjp_by_parts(&self.g.strided().reader(), wanted.collect(), Some(&mut parts), |fill| {
+            let starts = (0..len).step_by(size).rev();
+            starts.for_each(|start| fill(start, &mut out[start..len.min(start + size)]));
+        });
+        room[filled] = out;
+        room.push(vec![chain.sum_of_parts(&parts)]);
+        let sum = reduce::all(Sum, &self.values().pop().expect("a step"));
+        let expected: Vec<T> = want.into_iter().flatten().flatten().chain([sum]).collect();
+        assert_bits(&room.concat(), &expected);
+    }
+}
+
 /// What is asked for of an input.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
@@ -234,6 +261,16 @@ proptest! {
         let case = Case::<f64>::new(&[len], &lies, &draws, noise);
         case.check_values();
         case.check_gradients(&kinds, sum);
+    }
+
+    #[test]
+    fn chains_by_parts(
+        lies in operands(),
+        draws in draws(),
+        len in lengths(),
+        size in prop_oneof![Just(512usize), Just(4096), Just(1), 2..20_000usize],
+    ) {
+        Case::<f32>::new(&[len], &lies, &draws, noise).check_parts(size.max(len / 500));
     }
 
     #[test]

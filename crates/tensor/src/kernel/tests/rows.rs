@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::reduce::additions;
 use super::{Near, SHARED, assert_bits, assert_near, noise, on_any_threads, rounding, take};
 use crate::float::Float;
+use crate::kernel::chain::Fill;
 use crate::kernel::rows::{
     Labels, Norm, cross_entropy, cross_entropy_vjp, log_softmax, log_softmax_vjp, logsumexp, norm, norm_groups,
     norm_vjp, softmax, softmax_vjp,
@@ -120,18 +121,19 @@ fn functions<T: Float>() -> [Twins<T>; 3] {
     ]
 }
 
-fn replaced<T: Float>(x: &[T], f: impl FnOnce(&mut [T])) -> Vec<T> {
-    let mut x = x.to_vec();
-    f(&mut x);
-    x
+/// What replaces x, of which every part is filled when it is asked for.
+fn replaced<T: Float>(x: &[T], f: impl FnOnce(&mut [T], &Fill<'_, T>)) -> Vec<T> {
+    let mut out = vec![T::NAN; x.len()];
+    f(&mut out, &|start, part| part.copy_from_slice(&x[start..][..part.len()]));
+    out
 }
 
 fn softmax_gradient<T: Float>() -> Twins<T> {
-    Twins { fast: |g, y, _, n| replaced(g, |g| softmax_vjp(g, y, n)), naive: naive_softmax_vjp }
+    Twins { fast: |g, y, _, n| replaced(g, |g, fill| softmax_vjp(g, fill, y, n)), naive: naive_softmax_vjp }
 }
 
 fn log_softmax_gradient<T: Float>() -> Twins<T> {
-    Twins { fast: |g, y, _, n| replaced(g, |g| log_softmax_vjp(g, y, n)), naive: naive_log_softmax_vjp }
+    Twins { fast: |g, y, _, n| replaced(g, |g, fill| log_softmax_vjp(g, fill, y, n)), naive: naive_log_softmax_vjp }
 }
 
 impl<T: Float> Twins<T> {
@@ -261,7 +263,7 @@ fn cross_entropy_agrees<T: Float>(rows: usize, n: usize, smoothing: f64, seed: u
 /// The kernels of normalisation: the result, the gradient of x, and the sums of those of γ and β, group by group.
 fn norms<T: Float>(f: Norm<'_, T>, g: &[T], x: &[T], n: usize) -> [Vec<T>; 3] {
     let mut sums = vec![T::NAN; 2 * n * norm_groups(x.len() / n.max(1), n)];
-    let grad = replaced(g, |g| norm_vjp(f, g, x, &mut sums, n));
+    let grad = replaced(g, |g, fill| norm_vjp(f, g, fill, x, &mut sums, n));
     [filled(x.len(), |out| norm(f, x, out, n)), grad, sums]
 }
 
