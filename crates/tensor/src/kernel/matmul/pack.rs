@@ -4,10 +4,11 @@ use super::simd::Vector;
 use super::tile::View;
 use crate::float::Float;
 
-/// Writes a panel: row p of `from` (`depth` × `width`) to `to[p · stride ..]`, `width` ≤ `stride`. What lies between
-/// `width` and `stride` is undefined.
+/// Writes `from` (`depth` × `cols`) as panels of `width` columns, the last one maybe narrower: row p of the panel that
+/// begins at column j lies at `to[j · depth + p · width ..]`, where the width of the last panel is rounded up to whole
+/// vectors. What lies behind its columns is undefined.
 ///
-/// `stride` is a multiple of `V::LANES`.
+/// `width` is a multiple of `V::LANES`.
 ///
 /// # Safety
 /// The processor has the instruction set; `from` is valid for its size, which is not 0.
@@ -15,41 +16,52 @@ use crate::float::Float;
 pub(super) unsafe fn pack<T: Float, V: Vector<T>>(
     from: View<T>,
     depth: usize,
+    cols: usize,
     width: usize,
-    stride: usize,
     to: &mut [T],
 ) {
-    assert!(width <= stride && depth * stride <= to.len());
-    // SAFETY: the caller's promise, and `to` holds the panel, as just checked.
-    unsafe {
-        if from.col == 1 {
-            copy_rows::<T, V>(from, depth, width, stride, to.as_mut_ptr());
-        } else if from.row == 1 {
+    let padded = cols.next_multiple_of(V::LANES);
+    assert!(width.is_multiple_of(V::LANES) && depth * padded <= to.len());
+    if from.col == 1 {
+        // SAFETY: the caller's promise, and `to` holds the panels, as just checked.
+        return unsafe { copy_rows::<T, V>(from, depth, cols, width, to.as_mut_ptr()) };
+    }
+    for j in (0..cols).step_by(width) {
+        let (from, to, stride) = (from.from(0, j), &mut to[j * depth..], width.min(padded - j));
+        let width = stride.min(cols - j);
+        // SAFETY: as above.
+        unsafe {
             match V::LANES {
+                _ if from.row != 1 => copy_any(from, depth, width, stride, to),
                 16 => transpose::<T, V, 16>(from, depth, width, stride, to.as_mut_ptr()),
                 8 => transpose::<T, V, 8>(from, depth, width, stride, to.as_mut_ptr()),
                 _ => transpose::<T, V, 4>(from, depth, width, stride, to.as_mut_ptr()),
             }
-        } else {
-            copy_any(from, depth, width, stride, to);
         }
     }
 }
 
-/// Rows are contiguous.
+/// How many rows ahead of the copy the next ones are fetched: they may lie too far apart for the processor to guess.
+const AHEAD: usize = 8;
+
+/// Rows are contiguous. They are read one after the other as a whole.
 #[inline(always)]
-unsafe fn copy_rows<T: Float, V: Vector<T>>(from: View<T>, depth: usize, width: usize, stride: usize, to: *mut T) {
-    let whole = width / V::LANES * V::LANES;
+unsafe fn copy_rows<T: Float, V: Vector<T>>(from: View<T>, depth: usize, cols: usize, width: usize, to: *mut T) {
+    let (whole, padded) = (cols / V::LANES * V::LANES, cols.next_multiple_of(V::LANES));
+    let place = |p: usize, j: usize| {
+        let first = j / width * width;
+        to.wrapping_add(first * depth + p * width.min(padded - first) + (j - first))
+    };
     for p in 0..depth {
-        let (from, to) = (from.from(p, 0).at, to.wrapping_add(p * stride));
-        // SAFETY: the row has `width` elements, and there is room for them.
+        let (from, next) = (from.from(p, 0).at, from.from(p + AHEAD, 0).at);
+        // SAFETY: the row has `cols` elements, and there is room for them.
         unsafe {
-            for v in (0..whole).step_by(V::LANES) {
-                V::load(from.wrapping_add(v)).store(to.wrapping_add(v));
+            for j in (0..whole).step_by(V::LANES) {
+                V::prefetch(next.wrapping_add(j));
+                V::load(from.wrapping_add(j)).store(place(p, j));
             }
-            if whole < width {
-                V::load_first(from.wrapping_add(whole), width - whole)
-                    .store_first(to.wrapping_add(whole), width - whole);
+            if whole < cols {
+                V::load_first(from.wrapping_add(whole), cols - whole).store_first(place(p, whole), cols - whole);
             }
         }
     }
@@ -72,6 +84,9 @@ unsafe fn transpose<T: Float, V: Vector<T>, const N: usize>(
         // multiple of its size.
         unsafe {
             for p in (0..whole).step_by(N) {
+                for j in 0..N {
+                    V::prefetch(from.from(p + 4 * N, j).at);
+                }
                 let columns = load_columns::<T, V, N>(from.from(p, 0), width, |at| V::load(at));
                 for (i, row) in interleave(columns).into_iter().enumerate() {
                     row.store(to.wrapping_add((p + i) * stride));

@@ -89,13 +89,9 @@ impl<T: Float> Right<T> {
     #[inline(always)]
     unsafe fn new<V: Vector<T>>(b: View<T>, k: usize, cols: usize, width: usize, room: Option<&mut [T]>) -> Right<T> {
         let Some(room) = room else { return Right::Direct(b) };
-        let padded = cols.next_multiple_of(V::LANES);
-        for j in (0..cols).step_by(width) {
-            let stride = width.min(padded - j);
-            // SAFETY: the caller's promise.
-            unsafe { pack::<T, V>(b.from(0, j), k, stride.min(cols - j), stride, &mut room[j * k..][..stride * k]) }
-        }
-        Right::Packed { at: room.as_ptr(), cols: padded, width }
+        // SAFETY: the caller's promise.
+        unsafe { pack::<T, V>(b, k, cols, width, room) }
+        Right::Packed { at: room.as_ptr(), cols: cols.next_multiple_of(V::LANES), width }
     }
 
     /// The panel that begins at column `j`.
