@@ -238,7 +238,7 @@ impl<T: Float> Product<T> {
     }
 }
 
-/// How an output is cut into tasks: into groups of panels of rows, and groups of columns. It depends on the sizes alone.
+/// How an output is cut into tasks: into groups of panels of rows, and groups of columns. No element depends on it.
 struct Cut {
     panels: usize,
     cols: usize,
@@ -253,7 +253,8 @@ impl Cut {
         let (rows, cols) = c;
         let panels = rows.div_ceil(tall);
         let (mut down, mut across) = (rows.div_ceil(TASK_ROWS).min(panels), cols.div_ceil(TASK_COLS));
-        let tasks = (multiplies / MULTIPLIES).clamp(1, TASKS);
+        // Alone, a thread would only pack b more often.
+        let tasks = (multiplies / MULTIPLIES).clamp(1, if split::alone() { 1 } else { TASKS });
         while down * across < tasks {
             let (rows, cols) = (rows / down, cols / across);
             match () {

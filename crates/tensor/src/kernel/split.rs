@@ -26,6 +26,11 @@ pub(crate) fn each(tasks: usize, work: usize, run: impl Fn(usize) + Sync) {
     }
 }
 
+/// Whether all tasks run on the calling thread whatever they are.
+pub(crate) fn alone() -> bool {
+    rayon::current_num_threads() == 1
+}
+
 /// A slice whose parts are written by the tasks of one job, each by one of them.
 pub(crate) struct Parts<'a, T> {
     at: *mut T,
