@@ -65,7 +65,7 @@ impl Iterator for Batches {
         self.next_row = end;
         match &self.order {
             _ if rows.is_empty() => None,
-            Some(order) => Some(self.dataset.gather(&order[rows])),
+            Some(order) => Some(self.dataset.gather_before(&order[rows], &order[end..])),
             None => Some(self.dataset.run(rows)),
         }
     }

@@ -1,20 +1,17 @@
 use std::fmt::{self, Debug, Formatter};
-use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 
 use tensor::Tensor;
-use tensor::convert::u8_to_f32;
+use tensor::convert::{fetch, u8_to_f32};
 
 use crate::{Batch, Batches, Error};
 
 /// The factor of Michael Nielsen's files, whose brightest pixel is 255/256; [`Dataset::new`] starts with 1/255.
 pub const NIELSEN_SCALE: f32 = 1.0 / 256.0;
 
-/// How many scattered rows are brought near at once: of MNIST, 12 kB.
-const NEAR: usize = 16;
-/// Bytes that come from memory together, on nearly all processors.
-const CACHE_LINE: usize = 64;
+/// How many scattered rows are fetched ahead: of MNIST, 12 kB.
+const AHEAD: usize = 16;
 
 /// Rows of bytes with a label each.
 ///
@@ -139,30 +136,28 @@ impl Dataset {
         for &row in rows {
             assert!(row < self.len(), "gather: {}", self.no_row(row));
         }
-        let images = Tensor::build([rows.len(), self.row_len()], |pixels| self.convert(rows, pixels));
+        self.gather_before(rows, &[])
+    }
+
+    /// The given rows as one batch; and the way to those of the next batch is begun.
+    pub(crate) fn gather_before(&self, rows: &[usize], next: &[usize]) -> Batch {
+        let images = Tensor::build([rows.len(), self.row_len()], |pixels| self.convert(rows, next, pixels));
         let labels = Tensor::build([rows.len()], |labels| {
             labels.iter_mut().zip(rows).for_each(|(label, &row)| *label = i64::from(self.label(row)));
         });
         Batch { images, labels }
     }
 
-    /// Scattered rows, side by side in `pixels`.
-    fn convert(&self, rows: &[usize], pixels: &mut [f32]) {
-        // At least 1, since slices have no chunks of length 0; rows of length 0 leave nothing to do.
-        let width = self.row_len().max(1);
-        for (rows, pixels) in rows.chunks(NEAR).zip(pixels.chunks_mut(NEAR.saturating_mul(width))) {
-            self.touch(rows);
-            for (&row, pixels) in rows.iter().zip(pixels.chunks_exact_mut(width)) {
-                u8_to_f32(self.image(row), self.scale, pixels);
-            }
+    /// Scattered rows, side by side in `pixels`. Some rows ahead are on their way from memory meanwhile; waiting for one
+    /// after the other would take longer than the conversion.
+    fn convert(&self, rows: &[usize], next: &[usize], pixels: &mut [f32]) {
+        let coming = rows.iter().skip(AHEAD).chain(next.iter().take(AHEAD));
+        let (mut coming, width) = (coming, self.row_len());
+        for (i, &row) in rows.iter().enumerate() {
+            u8_to_f32(self.image(row), self.scale, &mut pixels[i * width..(i + 1) * width]);
+            coming.next().into_iter().for_each(|&row| fetch(self.image(row)));
         }
-    }
-
-    /// Reads a byte in each cache line of some rows, which makes their journeys from memory overlap. One row after the
-    /// other, as the conversion takes them, a shuffled batch would take more than twice the time.
-    fn touch(&self, rows: &[usize]) {
-        let lines = rows.iter().flat_map(|&row| self.image(row).iter().step_by(CACHE_LINE));
-        black_box(lines.fold(0, |all, byte| all ^ byte));
+        coming.for_each(|&row| fetch(self.image(row)));
     }
 
     /// A run of rows as one batch; they lie side by side, so one conversion takes them all.

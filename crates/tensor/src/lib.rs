@@ -40,5 +40,5 @@ pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 
 /// Conversions of stored data, vectorised.
 pub mod convert {
-    pub use crate::kernel::convert::u8_to_f32;
+    pub use crate::kernel::convert::{fetch, u8_to_f32};
 }

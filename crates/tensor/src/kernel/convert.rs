@@ -1,6 +1,6 @@
 //! Conversions between element types.
 
-use super::cpu::{Kernel, MulAdd, dispatch};
+use super::cpu::{Kernel, MulAdd, bring_near, dispatch};
 
 struct Pixels<'a> {
     src: &'a [u8],
@@ -16,6 +16,11 @@ impl Kernel for Pixels<'_> {
             *dst = src as f32 * self.scale;
         }
     }
+}
+
+/// Asks for bytes that will be converted soon to be brought into the first cache while other work goes on.
+pub fn fetch(src: &[u8]) {
+    bring_near(src);
 }
 
 /// Writes `src · scale` to `dst`, vectorised: how stored pixels become network inputs.
