@@ -7,7 +7,9 @@
 //! The sizes are 1, 2, 3, 4, 5, 7, 8, 9, … 2^i − 1, 2^i, 2^i + 1 up to `--max`, in each of the three dimensions;
 //! `--only powers` leaves out the neighbours. The layouts say of either operand whether it is transposed: `NN`, `NT`,
 //! `TN`, `TT`. Each point is one line of CSV, and the cliffs follow: points below 70 % of the better of their
-//! neighbours (one dimension one step larger or smaller), and points that three plain loops compute faster.
+//! neighbours (one dimension one step larger or smaller), and points that three plain loops compute faster. A
+//! point that takes no longer than a larger neighbour is no cliff, whatever its rate: a vector of two columns costs as
+//! much as one of three.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -83,15 +85,28 @@ impl Args {
         (m * k * n) as f64 / seconds * 1e-9
     }
 
-    /// The rate of three plain loops over row-major operands.
-    fn plain_rate(&self, [m, k, n]: Size) -> f64 {
+    /// The rate of three plain loops, in the order that suits the layout.
+    fn plain_rate(&self, layout: &str, [m, k, n]: Size) -> f64 {
         let (a, b) = (vec![0.5f32; m * k], vec![0.5f32; k * n]);
         let seconds = self.time(|| {
+            let (a, b) = (black_box(&a), black_box(&b));
             let mut c = vec![0.0f32; m * n];
-            for (c, a) in c.chunks_exact_mut(n).zip(black_box(&a).chunks_exact(k)) {
-                for (&x, b) in a.iter().zip(b.chunks_exact(n)) {
-                    c.iter_mut().zip(b).for_each(|(c, &y)| *c += x * y);
-                }
+            let add = |c: &mut [f32], x: f32, b: &[f32]| c.iter_mut().zip(b).for_each(|(c, &y)| *c += x * y);
+            match layout {
+                "NN" => c.chunks_exact_mut(n).zip(a.chunks_exact(k)).for_each(|(c, a)| {
+                    a.iter().zip(b.chunks_exact(n)).for_each(|(&x, b)| add(c, x, b));
+                }),
+                "TN" => a.chunks_exact(m).zip(b.chunks_exact(n)).for_each(|(a, b)| {
+                    a.iter().zip(c.chunks_exact_mut(n)).for_each(|(&x, c)| add(c, x, b));
+                }),
+                "NT" => c.chunks_exact_mut(n).zip(a.chunks_exact(k)).for_each(|(c, a)| {
+                    let sums = b.chunks_exact(k).map(|b| a.iter().zip(b).map(|(x, y)| x * y).sum());
+                    c.iter_mut().zip(sums).for_each(|(c, sum): (_, f32)| *c = sum);
+                }),
+                _ => c.chunks_exact_mut(n).enumerate().for_each(|(i, c)| {
+                    let sums = b.chunks_exact(k).map(|b| a.chunks_exact(m).zip(b).map(|(a, y)| a[i] * y).sum());
+                    c.iter_mut().zip(sums).for_each(|(c, sum): (_, f32)| *c = sum);
+                }),
             }
             black_box(c);
         });
@@ -106,44 +121,62 @@ fn main() {
         let pairs = sizes.iter().flat_map(|&m| sizes.iter().map(move |&k| (m, k)));
         pairs.flat_map(|(m, k)| sizes.iter().map(move |&n| [m, k, n]))
     };
-    // Of smaller products the cost of a call decides, and of larger ones plain loops are never faster.
-    let compared = |[m, k, n]: &Size| (1 << 10..=1 << 15).contains(&(m * k * n));
-    let plain: HashMap<Size, f64> = all().filter(compared).map(|size| (size, args.plain_rate(size))).collect();
-    println!("layout,m,k,n,gflops,plain");
+    println!("layout,m,k,n,gflops");
     for layout in &args.layouts {
         let mut rates = HashMap::new();
         for size @ [m, k, n] in all() {
             let rate = args.rate(layout, size);
-            let plain = plain.get(&size).map_or(String::new(), |rate| format!("{:.2}", 2.0 * rate));
-            println!("{layout},{m},{k},{n},{:.2},{plain}", 2.0 * rate);
+            println!("{layout},{m},{k},{n},{:.2}", 2.0 * rate);
             rates.insert(size, rate);
         }
-        report(layout, &sizes, &rates, &plain);
+        args.report(layout, &sizes, &rates);
     }
 }
 
-/// Names the cliffs, the deepest first.
-fn report(layout: &str, sizes: &[usize], rates: &HashMap<Size, f64>, plain: &HashMap<Size, f64>) {
-    let mut cliffs: Vec<(f64, String)> = Vec::new();
-    for (size, &rate) in rates {
-        let [m, k, n] = size;
-        let neighbour = neighbours(sizes, *size).filter_map(|size| Some((*rates.get(&size)?, size)));
-        if let Some((better, [p, q, r])) = neighbour.max_by(|x, y| x.0.total_cmp(&y.0))
-            && rate < 0.7 * better
-        {
-            let share = rate / better;
-            cliffs.push((share, format!("{layout} {m}×{k}×{n}: {:.0} % of {p}×{q}×{r}", 100.0 * share)));
+/// How much longer the second look at a point takes, which tells a cliff from a disturbance.
+const PATIENCE: u64 = 5;
+
+impl Args {
+    /// Names the cliffs, the deepest first.
+    fn report(&self, layout: &str, sizes: &[usize], rates: &HashMap<Size, f64>) {
+        let again = Args { micros: PATIENCE * self.micros, layouts: Vec::new(), ..*self };
+        let mut cliffs: Vec<(f64, String)> = Vec::new();
+        let mut add = |[m, k, n]: Size, share: f64, of: String| {
+            cliffs.push((share, format!("{layout} {m}×{k}×{n}: {:.0} % of {of}", 100.0 * share)));
+        };
+        for (&size, &rate) in rates {
+            let measured = neighbours(sizes, size).filter_map(|near| Some((near, *rates.get(&near)?)));
+            let better = measured.filter(|&near| is_cliff((size, rate), near)).max_by(|x, y| x.1.total_cmp(&y.1));
+            if let Some((near, _)) = better {
+                let (rate, better) = (again.rate(layout, size), again.rate(layout, near));
+                let [p, q, r] = near;
+                if is_cliff((size, rate), (near, better)) {
+                    add(size, rate / better, format!("{p}×{q}×{r}"));
+                }
+            }
+            // Of smaller products the cost of a call decides, and of larger ones plain loops are never faster.
+            if (1 << 10..=1 << 15).contains(&work(size)) && rate < self.plain_rate(layout, size) {
+                let (rate, loops) = (again.rate(layout, size), again.plain_rate(layout, size));
+                if rate < loops {
+                    add(size, rate / loops, "three loops".into());
+                }
+            }
         }
-        if let Some(&loops) = plain.get(size)
-            && rate < loops
-        {
-            let share = rate / loops;
-            cliffs.push((share, format!("{layout} {m}×{k}×{n}: {:.0} % of three loops", 100.0 * share)));
-        }
+        cliffs.sort_by(|x, y| x.0.total_cmp(&y.0));
+        println!("# {layout}: {} cliffs at {} points", cliffs.len(), rates.len());
+        cliffs.iter().for_each(|(_, cliff)| println!("# {cliff}"));
     }
-    cliffs.sort_by(|x, y| x.0.total_cmp(&y.0));
-    println!("# {layout}: {} cliffs at {} points", cliffs.len(), rates.len());
-    cliffs.iter().for_each(|(_, cliff)| println!("# {cliff}"));
+}
+
+/// The multiply-adds of a product.
+fn work(size: Size) -> usize {
+    size.iter().product()
+}
+
+/// Whether a size, with its rate, is a cliff beside a neighbour.
+fn is_cliff((size, rate): (Size, f64), (near, better): (Size, f64)) -> bool {
+    let seconds = |size: Size, rate: f64| work(size) as f64 / rate;
+    rate < 0.7 * better && (work(near) < work(size) || seconds(size, rate) > 1.1 * seconds(near, better))
 }
 
 /// The sizes with one dimension one step along the list, either way. A step that more than triples the work is none:

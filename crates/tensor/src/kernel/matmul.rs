@@ -5,12 +5,14 @@
 //! where it is. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one of them has too few to
 //! repay turning W, tiles of dot products take over.
 //!
-//! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set, and on
-//! nothing else: not on the number of threads, not on addresses, not on where in a tile or block the element lies.
+//! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set: not on
+//! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
+//! columns of a narrow product may be computed in another way.
 
 mod dots;
 mod pack;
 mod panels;
+mod rest;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -150,13 +152,13 @@ const FAR: usize = 1 << 19;
 /// All of the kernels, compiled in this crate and not again in every crate that multiplies.
 #[inline(never)]
 fn compute_f32(product: Product<f32>) {
-    product.column_as_row().choose().run();
+    product.column_as_row().compute_all();
 }
 
 /// As above.
 #[inline(never)]
 fn compute_f64(product: Product<f64>) {
-    product.column_as_row().choose().run();
+    product.column_as_row().compute_all();
 }
 
 impl<T: Float> Product<T> {
@@ -179,14 +181,25 @@ impl<T: Float> Product<T> {
         if self.c.cols > 1 || self.c.rows == 1 {
             return self;
         }
-        let transposed = |x: View<T>| View { at: x.at, row: x.col, col: x.row };
         let mut c = Block { stride: self.c.rows, rows: 1, cols: self.c.rows, ..self.c };
         if let Start::Row(bias) = c.start {
             // SAFETY: c is a column of `c.cols` contiguous elements, and the bias has one.
             unsafe { std::slice::from_raw_parts_mut(c.at, c.cols).fill(*bias) }
             c.start = Start::Output;
         }
-        Product { a: transposed(self.b), b: transposed(self.a), c, ..self }
+        Product { a: self.b.transposed(), b: self.a.transposed(), c, ..self }
+    }
+
+    /// The columns that fill vectors, and those that do not where these would take too long.
+    fn compute_all(self) {
+        match rest::columns(&self) {
+            0 => self.choose().run(),
+            rest => {
+                let (rows, cols) = (self.c.rows, self.c.cols - rest);
+                Product { c: self.c.part(0, 0, rows, cols), ..self }.choose().run();
+                rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
+            }
+        }
     }
 
     /// Dot products where turning b would cost about as much as the product itself, and where its columns are fewer
@@ -195,8 +208,8 @@ impl<T: Float> Product<T> {
         let (rows, cols) = (self.c.rows, self.c.cols);
         let contiguous = self.a.col == 1 && self.b.row == 1 && self.b.col != 1;
         let dots = match self.k {
-            0..16 => false,
-            16..64 => rows.min(cols) <= 4 || rows * cols <= 128,
+            0..8 => false,
+            8..64 => rows.min(cols) <= 4 || rows * cols <= 128,
             _ => rows <= 16 || cols < 16,
         };
         let kernel = if contiguous && dots { Choice::Dots } else { Choice::Panels };
@@ -251,6 +264,9 @@ impl Cut {
     /// often.
     fn new(c: (usize, usize), tall: usize, multiplies: usize) -> Cut {
         let (rows, cols) = c;
+        if multiplies < 2 * MULTIPLIES && rows <= TASK_ROWS && cols <= TASK_COLS {
+            return Cut { panels: rows.div_ceil(tall), cols, down: 1, across: 1 };
+        }
         let panels = rows.div_ceil(tall);
         let (mut down, mut across) = (rows.div_ceil(TASK_ROWS).min(panels), cols.div_ceil(TASK_COLS));
         // Alone, a thread would only pack b more often.
@@ -284,6 +300,9 @@ impl Cut {
 
 /// One of the `parts` of 0..len, which begin at multiples of `unit`: where it begins, and its length.
 fn part(len: usize, parts: usize, number: usize, unit: usize) -> (usize, usize) {
+    if parts == 1 {
+        return (0, len);
+    }
     let units = len.div_ceil(unit);
     // The first parts take one unit more. No product here exceeds `len` by a unit, so none overflows.
     let at = |number: usize| ((units / parts * number + number.min(units % parts)) * unit).min(len);

@@ -47,6 +47,10 @@ impl<T: Float> Op<T> for MatMul {
         if a.rank() < 2 || b.rank() < 2 || inner(a, 1) != inner(b, 2) {
             return Err(inner_error("matmul", a.shape(), b.shape()));
         }
+        if a.rank() == 2 && b.rank() == 2 {
+            let (a, b) = (whole(a), whole(b));
+            return Ok(Tensor::build([a.rows, b.cols], |out| matmul(a, b, out, Init::Zero)));
+        }
         let batch = |x: &Tensor<T>| Shape::from(&x.shape()[..x.rank() - 2]);
         let apart = |_| Error::Broadcast { op: "matmul", lhs: a.shape().clone(), rhs: b.shape().clone() };
         let batches = batch(a).broadcast(&batch(b), "matmul").map_err(apart)?;

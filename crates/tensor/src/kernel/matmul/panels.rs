@@ -35,8 +35,11 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
         let Panels { k, b, c, pack_b, .. } = self;
         let depth = k.clamp(1, DEPTH);
         let width = vectors(c.rows) * V::LANES;
-        let group = (PACKED_BYTES / (depth * size_of::<T>())).max(width) / width * width;
-        let len = if pack_b { group.min(c.cols.next_multiple_of(V::LANES)) * depth } else { 0 };
+        let (mut group, mut len) = (c.cols.max(1), 0);
+        if pack_b {
+            group = (PACKED_BYTES / (depth * size_of::<T>())).max(width) / width * width;
+            len = group.min(c.cols.next_multiple_of(V::LANES)) * depth;
+        }
         let mut room = if len == 0 { Storage::Empty } else { Storage::recycled(len) };
         let room = room.unique_mut().unwrap_or_default();
         let mut start = c.start;
@@ -116,6 +119,10 @@ pub(super) struct Shares {
 impl Shares {
     #[inline(always)]
     pub(super) fn new(len: usize, size: usize) -> Shares {
+        // A division takes as long as the product of small matrices.
+        if len <= size {
+            return Shares { count: usize::from(len > 0), each: len, longer: 0 };
+        }
         let count = len.div_ceil(size);
         Shares { count, each: len / count.max(1), longer: len % count.max(1) }
     }

@@ -69,6 +69,17 @@ pub(super) fn tile_rows<T: Float>(isa: Isa) -> usize {
     }
 }
 
+/// The elements of a vector on an instruction set.
+pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => super::x86::Avx512::<T>::LANES,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => super::x86::Avx2::<T>::LANES,
+        Isa::Portable => Portable::<T>::LANES,
+    }
+}
+
 /// Four elements, of which the compiler makes what its target has.
 #[derive(Clone, Copy)]
 struct Portable<T>([T; 4]);

@@ -144,6 +144,9 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
         1 => (50..150usize, 250..530usize, 50..150usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..600usize, 0..300usize, 0..20usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..4usize, 0..300usize, 0..600usize).prop_map(|(m, k, n)| [m, k, n]),
+        // A few columns more than fill vectors of 4, 8 or 16.
+        2 => (8..200usize, 16..150usize, proptest::sample::select(vec![5usize, 9, 10, 17, 18, 20, 33, 36]))
+            .prop_map(|(m, k, n)| [m, k, n]),
     ]
 }
 

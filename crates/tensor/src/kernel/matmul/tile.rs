@@ -23,6 +23,10 @@ impl<T> View<T> {
         View { at: self.at.wrapping_add(i * self.row + j * self.col), ..self }
     }
 
+    pub(super) fn transposed(self) -> View<T> {
+        View { at: self.at, row: self.col, col: self.row }
+    }
+
     pub(super) fn cast<U>(self) -> View<U> {
         View { at: self.at.cast(), row: self.row, col: self.col }
     }

@@ -1,0 +1,62 @@
+//! The last columns of a product that has one or two vectors of them and a few more: a vector for those few would take
+//! as long as a full one.
+
+use super::simd::lanes;
+use super::tile::{Block, Start, View};
+use super::{Choice, Product};
+use crate::float::Float;
+use crate::storage::Storage;
+
+/// How many columns are computed apart from the others.
+pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
+    let Product { isa, k, a, c, .. } = product;
+    let lanes = lanes::<T>(*isa);
+    let rest = c.cols % lanes;
+    let pays =
+        c.cols / lanes <= 2 && rest < c.cols && rest <= lanes / 4 && c.rows >= 8 && *k >= lanes && c.rows * k >= 1024;
+    if pays && (a.col == 1 || a.row == 1) { rest } else { 0 }
+}
+
+/// A product of few columns: along the depth where the rows of a are contiguous, else along the rows.
+pub(super) fn compute<T: Float>(product: Product<T>) {
+    if product.a.col == 1 { along_depth(product) } else { along_rows(product) }
+}
+
+fn along_depth<T: Float>(product: Product<T>) {
+    let Product { k, b, c, .. } = product;
+    if b.row == 1 {
+        return Product { kernel: Choice::Dots, ..product }.run();
+    }
+    // Two elements at least, so that it is a buffer.
+    let mut copy = Storage::recycled((k * c.cols).max(2));
+    let to = copy.unique_mut().expect("new");
+    for (j, to) in to.chunks_exact_mut(k).enumerate().take(c.cols) {
+        for (p, to) in to.iter_mut().enumerate() {
+            // SAFETY: element (p, j) lies inside b.
+            *to = unsafe { *b.from(p, j).at };
+        }
+    }
+    Product { kernel: Choice::Dots, b: View { at: to.as_ptr(), row: 1, col: k }, ..product }.run();
+}
+
+/// cᵀ = bᵀ·aᵀ.
+fn along_rows<T: Float>(product: Product<T>) {
+    let Product { a, b, c, .. } = product;
+    let mut turned = Storage::recycled((c.rows * c.cols).max(2));
+    let to = turned.unique_mut().expect("new");
+    let block = Block { at: to.as_mut_ptr(), stride: c.rows, rows: c.cols, cols: c.rows, start: Start::Zero };
+    Product { kernel: Choice::Panels, a: b.transposed(), b: a.transposed(), c: block, ..product }.run();
+    for (j, column) in to.chunks_exact(c.rows).enumerate().take(c.cols) {
+        for (i, &sum) in column.iter().enumerate() {
+            let to = c.at.wrapping_add(i * c.stride + j);
+            // SAFETY: element (i, j) lies inside c, and the bias has one for each column.
+            unsafe {
+                *to = match c.start {
+                    Start::Zero => sum,
+                    Start::Output => *to + sum,
+                    Start::Row(bias) => *bias.wrapping_add(j) + sum,
+                };
+            }
+        }
+    }
+}
