@@ -96,6 +96,9 @@ impl<'a, T: Float> Room<'a, T> {
     }
 }
 
+/// Elements that are fetched together: whole cache lines.
+const FETCHED: usize = 32;
+
 type Args<'a, T> = [&'a [T]; ARGS];
 type Inputs<'a, T> = [&'a [T]; INPUTS];
 
@@ -147,40 +150,71 @@ impl<T: Float> Chain<'_, T> {
 
     /// The results from number `start` on, block by block.
     fn blocks(&self, start: usize, out: &mut [T], room: &Room<'_, T>) {
-        let last = self.steps.len() - 1;
+        let (last, end) = (self.steps.len() - 1, start + out.len());
         for (i, out) in out.chunks_mut(BLOCK).enumerate() {
-            let x = self.read(start + i * BLOCK, out.len(), room);
-            self.before_last(&x, out.len(), room);
+            let block = start + i * BLOCK..start + i * BLOCK + out.len();
+            let x = self.read(&block, room);
+            self.before_last(&x, out.len(), room, |step| self.fetch(&block, end, (step, self.steps.len()), &[], room));
             let step = &self.steps[last];
             step.rule.eval(&self.args(last, &x, out.len(), room)[..step.from.len()], out);
         }
     }
 
-    /// A block of each input. The next one is brought near while this one is worked on: blocks are too short for the
-    /// processor to see what is coming.
-    fn read<'b>(&'b self, start: usize, len: usize, room: &'b Room<'_, T>) -> Inputs<'b, T> {
+    /// A block of each input.
+    fn read<'b>(&'b self, block: &Range<usize>, room: &'b Room<'_, T>) -> Inputs<'b, T> {
         let mut x: Inputs<'b, T> = [&[]; INPUTS];
         for (k, (x, input)) in x.iter_mut().zip(&self.inputs).enumerate() {
             // SAFETY: the first blocks are the inputs', each for one of them.
-            *x = input.block(start, len, unsafe { room.block(k, BLOCK) });
-            if let Reader::Flat(data) = input {
-                bring_near(&data[(start + len).min(data.len())..(start + len + BLOCK).min(data.len())]);
-            }
+            *x = input.block(block.start, block.len(), unsafe { room.block(k, BLOCK) });
         }
         x
+    }
+
+    /// Brings a share of the block that follows, up to `end`, near: what will be read of the inputs, and what will be
+    /// written. Blocks are too short for the processor to see what is coming, and if the whole were asked for at once, it
+    /// would wait until its places for lines on their way were free again; so each step asks for a share. A step that is
+    /// alone reads everything in one go, which the processor does see.
+    fn fetch(
+        &self,
+        block: &Range<usize>,
+        end: usize,
+        (share, of): (usize, usize),
+        targets: &[Target<'_, T>],
+        room: &Room<'_, T>,
+    ) {
+        if self.steps.len() == 1 {
+            return;
+        }
+        let at = |share: usize| end.min(block.end + BLOCK / FETCHED * share / of * FETCHED);
+        let part = at(share)..at(share + 1);
+        for input in &self.inputs {
+            if let Reader::Flat(data) = input {
+                bring_near(&data[part.clone()]);
+            }
+        }
+        for target in targets {
+            // SAFETY: it belongs to this task, and no slice of it is alive.
+            match target {
+                Target::Array(out) => bring_near_to_write(unsafe { out.part(part.clone()) }),
+                Target::Filled => bring_near_to_write(unsafe { room.filled(part.clone()) }),
+                _ => {}
+            }
+        }
     }
 
     fn value(&self, step: usize) -> usize {
         self.inputs.len() + step
     }
 
-    /// The values of all steps but the last.
-    fn before_last(&self, x: &Inputs<'_, T>, len: usize, room: &Room<'_, T>) {
+    /// The values of all steps but the last; `before` is called with the number of each.
+    fn before_last(&self, x: &Inputs<'_, T>, len: usize, room: &Room<'_, T>, before: impl Fn(usize)) {
         for (i, step) in self.steps[..self.steps.len() - 1].iter().enumerate() {
+            before(i);
             // SAFETY: a step reads inputs and earlier steps.
             let out = unsafe { room.block(self.value(i), len) };
             step.rule.eval(&self.args(i, x, len, room)[..step.from.len()], out);
         }
+        before(self.steps.len() - 1);
     }
 
     fn args<'b>(&self, step: usize, x: &Inputs<'b, T>, len: usize, room: &'b Room<'_, T>) -> Args<'b, T> {
@@ -332,19 +366,13 @@ impl<T: Float> Chain<'_, T> {
         let mut start = range.start;
         while start < range.end {
             let block = start..range.end.min((start / BLOCK + 1) * BLOCK);
-            let x = self.read(start, block.len(), &room);
-            self.before_last(&x, block.len(), &room);
-            for target in &routes.targets {
-                let next = block.end..range.end.min(block.end + BLOCK);
-                // SAFETY: it belongs to this task, and no slice of it is alive.
-                match target {
-                    Target::Array(out) => bring_near_to_write(unsafe { out.part(next) }),
-                    Target::Filled => bring_near_to_write(unsafe { room.filled(next) }),
-                    _ => {}
-                }
-            }
+            let x = self.read(&block, &room);
+            // Each step takes two shares: one for its value and one for its gradients.
+            let fetch = |share| self.fetch(&block, range.end, (share, 2 * last + 2), &routes.targets, &room);
+            self.before_last(&x, block.len(), &room, fetch);
             let mut g = g.block(start, block.len(), seed(BLOCK));
             for step in (0..=last).rev() {
+                fetch(2 * last + 1 - step);
                 self.send(step, g, &x, &block, &room, routes);
                 if step > 0 {
                     // SAFETY: the step's only reader has written its gradient; it is read alone now.
