@@ -224,11 +224,13 @@ impl<T: Float> Product<T> {
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
         let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
         let nanoseconds = (multiplies / (512 / size_of::<T>())).max(bytes / 64);
+        // Alone, a thread would only pack b more often, and work on smaller tiles.
+        let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
         // writes the same part of c.
         match kernel {
             Choice::Dots => {
-                let cut = Cut::new((c.rows, c.cols), 1, multiplies);
+                let cut = Cut::new((c.rows, c.cols), 1, tasks);
                 split::each(cut.tasks(), nanoseconds, |task| {
                     let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
                     let (a, b, c) = (a.from(rows.start, 0), b.from(0, j), c.part(rows.start, j, rows.len(), cols));
@@ -237,7 +239,7 @@ impl<T: Float> Product<T> {
             }
             Choice::Panels => {
                 let tall = simd::tile_rows::<T>(isa);
-                let cut = Cut::new((c.rows, c.cols), tall, multiplies);
+                let cut = Cut::new((c.rows, c.cols), tall, tasks);
                 // A copy of b repays itself where enough rows read it, and from beyond the second cache.
                 let far = b.row.saturating_mul(k) > FAR / size_of::<T>();
                 let pack_b = k > 0 && (b.col != 1 || far && c.rows > 48);
@@ -262,15 +264,13 @@ struct Cut {
 impl Cut {
     /// Halves the longer sides of the largest possible tasks until there are enough: square ones read a and b least
     /// often.
-    fn new(c: (usize, usize), tall: usize, multiplies: usize) -> Cut {
+    fn new(c: (usize, usize), tall: usize, tasks: usize) -> Cut {
         let (rows, cols) = c;
-        if multiplies < 2 * MULTIPLIES && rows <= TASK_ROWS && cols <= TASK_COLS {
-            return Cut { panels: rows.div_ceil(tall), cols, down: 1, across: 1 };
-        }
         let panels = rows.div_ceil(tall);
+        if tasks == 1 && rows <= TASK_ROWS && cols <= TASK_COLS {
+            return Cut { panels, cols, down: 1, across: 1 };
+        }
         let (mut down, mut across) = (rows.div_ceil(TASK_ROWS).min(panels), cols.div_ceil(TASK_COLS));
-        // Alone, a thread would only pack b more often.
-        let tasks = (multiplies / MULTIPLIES).clamp(1, if split::alone() { 1 } else { TASKS });
         while down * across < tasks {
             let (rows, cols) = (rows / down, cols / across);
             match () {

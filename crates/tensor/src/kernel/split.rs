@@ -26,9 +26,9 @@ pub(crate) fn each(tasks: usize, work: usize, run: impl Fn(usize) + Sync) {
     }
 }
 
-/// Whether all tasks run on the calling thread whatever they are.
-pub(crate) fn alone() -> bool {
-    rayon::current_num_threads() == 1
+/// Whether tasks of so much work, in nanoseconds, may be shared. If not, they run on the calling thread.
+pub(crate) fn shares(work: usize) -> bool {
+    work >= SHARED && rayon::current_num_threads() > 1
 }
 
 /// A slice whose parts are written by the tasks of one job, each by one of them.
