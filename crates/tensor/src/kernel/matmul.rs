@@ -204,12 +204,16 @@ impl<T: Float> Product<T> {
 
     /// Dot products where turning b would cost about as much as the product itself, and where its columns are fewer
     /// than the lanes of a vector. At a small depth their final sums are most of the work, so there only for few sums.
+    /// The bounds are where the two were measured to take as long.
     fn choose(self) -> Product<T> {
         let (rows, cols) = (self.c.rows, self.c.cols);
         let contiguous = self.a.col == 1 && self.b.row == 1 && self.b.col != 1;
         let dots = match self.k {
-            0..8 => false,
-            8..64 => rows.min(cols) <= 4 || rows * cols <= 128,
+            0 => false,
+            1..8 => rows * cols <= 16,
+            8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
+            32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
+            64..256 => rows <= 12 || cols <= 9,
             _ => rows <= 16 || cols < 16,
         };
         let kernel = if contiguous && dots { Choice::Dots } else { Choice::Panels };

@@ -12,9 +12,13 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let Product { isa, k, a, c, .. } = product;
     let lanes = lanes::<T>(*isa);
     let rest = c.cols % lanes;
-    let pays =
-        c.cols / lanes <= 2 && rest < c.cols && rest <= lanes / 4 && c.rows >= 8 && *k >= lanes && c.rows * k >= 1024;
-    if pays && (a.col == 1 || a.row == 1) { rest } else { 0 }
+    let narrow = c.cols / lanes <= 2 && rest < c.cols && rest <= lanes / 4;
+    let pays = match () {
+        _ if a.col == 1 => *k >= lanes && c.rows >= 8 && c.rows * k >= 64 * lanes,
+        _ if a.row == 1 => *k >= 4 && c.rows >= lanes - lanes / 4 && c.rows * k >= 32 * lanes,
+        _ => false,
+    };
+    if narrow && pays { rest } else { 0 }
 }
 
 /// A product of few columns: along the depth where the rows of a are contiguous, else along the rows.
