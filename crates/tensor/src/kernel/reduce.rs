@@ -105,8 +105,9 @@ fn fold_in<const N: usize, T: Float, F: Fold>(fold: F, acc: &mut [T; N], x: &[T]
     }
 }
 
+/// Lanes merged as a balanced tree.
 #[inline(always)]
-fn merge<const N: usize, T: Float, F: Fold>(fold: F, mut acc: [T; N]) -> T {
+pub(super) fn merge<const N: usize, T: Float, F: Fold>(fold: F, mut acc: [T; N]) -> T {
     let mut width = N / 2;
     while width > 0 {
         for i in 0..width {

@@ -138,7 +138,7 @@ pub(crate) fn norm_groups(rows: usize, n: usize) -> usize {
     rows.div_ceil(group(n))
 }
 
-/// g ← the gradient of x along rows of `n`, and for each group of rows the sums of those of γ and of β, unless `sums`
+/// g ← the gradient of x along rows of `n`, once `fill` has given g, and for each group of rows the sums of those of γ and of β, unless `sums`
 /// is empty.
 pub(crate) fn norm_vjp<T: Float>(
     norm: Norm<'_, T>,

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use super::super::reduce::{Fold, LANES, Sum};
+use super::super::reduce::{Fold, LANES, Sum, merge};
 use super::View;
 use crate::float::Float;
 
@@ -36,20 +36,6 @@ fn chunk<T>(x: &[T], at: usize) -> &[T; LANES] {
 #[inline(always)]
 fn chunk_mut<T>(x: &mut [T], at: usize) -> &mut [T; LANES] {
     (&mut x[at..at + LANES]).try_into().expect("as long")
-}
-
-/// Lanes merged as a balanced tree. They come through a black box, or the compiler would tear them apart in the loop
-/// before it already, so as to merge them sooner.
-#[inline(always)]
-fn merge<T: Float>(fold: impl Fold, mut acc: [T; LANES]) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            acc[i] = fold.fold(acc[i], acc[i + width]);
-        }
-        width /= 2;
-    }
-    acc[0]
 }
 
 impl<T: Float> View<T> for Wide<'_, T> {
@@ -89,6 +75,7 @@ impl<T: Float> View<T> for Wide<'_, T> {
                 }
             },
         );
+        // Through a black box, or the compiler would tear the lanes apart in the loop already, so as to merge them sooner.
         merge(fold, black_box(acc))
     }
 
