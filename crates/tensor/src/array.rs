@@ -22,6 +22,7 @@ use crate::traced::Traced;
 /// What a gradient rule may do with its arguments.
 pub trait Array<T: Float>: Clone {
     /// Evaluates an op, or records it.
+    #[track_caller]
     fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self>;
     /// The gradients of an elementwise rule for the inputs that need one.
     fn rule_vjp<R: Elementwise<N>, const N: usize>(
@@ -173,6 +174,7 @@ impl<T: Float> Array<T> for Tensor<T> {
 }
 
 impl<T: Float> Array<T> for Var<'_, T> {
+    #[track_caller]
     fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self> {
         Var::record(O::NAME, op, x, |op, x| op.forward(x))
     }
@@ -232,6 +234,7 @@ macro_rules! doors {
             }
 
             /// An op, applied to its inputs, returning the error.
+            #[track_caller]
             pub fn try_apply<O: Op<T>>(op: O, x: &[impl std::borrow::Borrow<Self>]) -> Result<Self> {
                 let x: SmallVec<[&Self; 4]> = x.iter().map(|x| x.borrow()).collect();
                 <Self as Array<T>>::try_apply(op, &x)

@@ -35,7 +35,7 @@ pub use kernel::update::Update;
 pub use ops::Op;
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
-pub use tape::{Adjoints, Gradients, Grads, Mode, Module, Param, Path, Source, Tape, Var};
+pub use tape::{Adjoints, Gradients, Grads, Kept, Mode, Module, Param, Path, Source, Tape, Var};
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 
 /// Conversions of stored data, vectorised.

@@ -95,6 +95,7 @@ methods! {
     }
 
     /// [`softmax_cross_entropy`](Self::softmax_cross_entropy), returning the error.
+    #[track_caller]
     pub fn try_softmax_cross_entropy(&self, labels: &Tensor<i64>, smoothing: f64) -> Result<Self> {
         let labels = labels.contiguous();
         check(&Array::shape(self), &labels, smoothing)?;

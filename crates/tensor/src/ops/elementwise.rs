@@ -217,6 +217,7 @@ macro_rules! binary {
             }
 
             #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), "), returning the error.")]
+            #[track_caller]
             pub fn $try_name(&self, other: impl Borrow<Self>) -> Result<Self> {
                 Array::try_apply(Map($rule), &[self, other.borrow()])
             }
@@ -253,6 +254,7 @@ methods! {
     }
 
     /// [`select`](Self::select), returning the error.
+    #[track_caller]
     pub fn try_select(&self, mask: &Tensor<bool>, other: impl Borrow<Self>) -> Result<Self> {
         let mask = self.constant(mask.map_elements(|yes| if yes { T::ONE } else { T::ZERO }));
         Array::try_apply(Map(Select), &[&mask, self, other.borrow()])

@@ -215,6 +215,7 @@ methods! {
     }
 
     /// [`index_select`](Self::index_select), returning the error.
+    #[track_caller]
     pub fn try_index_select(&self, axis: isize, index: &Tensor<i64>) -> Result<Self> {
         let axis = Array::shape(self).axis("index_select", axis)?;
         Array::try_apply(IndexSelect { axis, index: index.clone() }, &[self])
@@ -231,6 +232,7 @@ methods! {
     }
 
     /// [`gather`](Self::gather), returning the error.
+    #[track_caller]
     pub fn try_gather(&self, axis: isize, index: &Tensor<i64>) -> Result<Self> {
         let axis = Array::shape(self).axis("gather", axis)?;
         Array::try_apply(Gather { axis, index: index.clone() }, &[self])
@@ -247,6 +249,7 @@ methods! {
     }
 
     /// [`scatter_add`](Self::scatter_add), returning the error.
+    #[track_caller]
     pub fn try_scatter_add(
         &self,
         axis: isize,

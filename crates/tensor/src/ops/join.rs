@@ -71,6 +71,7 @@ methods! {
     }
 
     /// [`concat`](Self::concat), returning the error.
+    #[track_caller]
     pub fn try_concat(arrays: &[impl Borrow<Self>], axis: isize) -> Result<Self> {
         let arrays: SmallVec<[&Self; 4]> = arrays.iter().map(|array| array.borrow()).collect();
         let Some(first) = arrays.first() else {
@@ -90,6 +91,7 @@ methods! {
     }
 
     /// [`stack`](Self::stack), returning the error.
+    #[track_caller]
     pub fn try_stack(arrays: &[impl Borrow<Self>], axis: isize) -> Result<Self> {
         if arrays.is_empty() {
             return Err(Error::invalid("stack", "expected at least one array, got none"));
@@ -113,6 +115,7 @@ methods! {
     }
 
     /// [`split`](Self::split), returning the error.
+    #[track_caller]
     pub fn try_split(&self, sizes: &[usize], axis: isize) -> Result<Vec<Self>> {
         let shape = Array::shape(self);
         let len = shape[shape.axis("split", axis)?];
@@ -125,6 +128,7 @@ methods! {
 }
 
 /// Two arrays one after the other along an axis.
+#[track_caller]
 pub(super) fn two<T: Float, A: Array<T>>(a: &A, b: &A, axis: usize) -> A {
     unwrap(A::try_apply(Concat { axis }, &[a, b]))
 }

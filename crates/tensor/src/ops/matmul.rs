@@ -229,6 +229,7 @@ methods! {
     }
 
     /// [`matmul`](Self::matmul), returning the error.
+    #[track_caller]
     pub fn try_matmul(&self, other: impl Borrow<Self>) -> Result<Self> {
         let other = other.borrow();
         let (a, b) = (Array::shape(self), Array::shape(other));
@@ -262,6 +263,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`linear`](Tensor::linear), returning the error.
+    #[track_caller]
     pub fn try_linear(&self, weight: &Tensor<T>, bias: Option<&Tensor<T>>) -> Result<Tensor<T>> {
         check_linear(self.shape(), weight.shape(), bias.map(Tensor::shape), [None; 2])?;
         match bias {
@@ -283,6 +285,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// [`linear`](Var::linear), returning the error.
+    #[track_caller]
     pub fn try_linear(&self, weight: Var<'t, T>, bias: Option<Var<'t, T>>) -> Result<Var<'t, T>> {
         let names = [weight.param_name(), bias.and_then(Var::param_name)];
         check_linear(&self.shape(), &weight.shape(), bias.map(|b| b.shape()).as_ref(), names)?;

@@ -151,6 +151,7 @@ fn axes(op: &'static str, x: &Shape, params: [Option<&Shape>; 2], names: [Option
 }
 
 /// The op applied to x and what there is of γ and β.
+#[track_caller]
 fn apply<T: Float, A: Array<T>, const CENTRED: bool>(
     x: &A,
     params: [Option<&A>; 2],
@@ -180,6 +181,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`layer_norm`](Tensor::layer_norm), returning the error.
+    #[track_caller]
     pub fn try_layer_norm(&self, weight: Option<&Tensor<T>>, bias: Option<&Tensor<T>>, eps: f64) -> Result<Tensor<T>> {
         apply::<T, _, true>(self, [weight, bias], eps, [None; 2])
     }
@@ -194,6 +196,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`rms_norm`](Tensor::rms_norm), returning the error.
+    #[track_caller]
     pub fn try_rms_norm(&self, weight: Option<&Tensor<T>>, eps: f64) -> Result<Tensor<T>> {
         apply::<T, _, false>(self, [weight, None], eps, [None; 2])
     }
@@ -223,6 +226,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// [`layer_norm`](Var::layer_norm), returning the error.
+    #[track_caller]
     pub fn try_layer_norm(&self, weight: Option<Var<'t, T>>, bias: Option<Var<'t, T>>, eps: f64) -> Result<Var<'t, T>> {
         let names = [weight, bias].map(|param| param.and_then(Var::param_name));
         apply::<T, _, true>(self, [weight.as_ref(), bias.as_ref()], eps, names)
@@ -239,6 +243,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// [`rms_norm`](Var::rms_norm), returning the error.
+    #[track_caller]
     pub fn try_rms_norm(&self, weight: Option<Var<'t, T>>, eps: f64) -> Result<Var<'t, T>> {
         apply::<T, _, false>(self, [weight.as_ref(), None], eps, [weight.and_then(Var::param_name), None])
     }

@@ -233,6 +233,7 @@ macro_rules! reductions {
             }
 
             #[doc = concat!("[`", stringify!($name), "`](Self::", stringify!($name), "), returning the error.")]
+            #[track_caller]
             pub fn $try_name(&self, axes: impl Into<Axes>, keepdim: bool) -> Result<Self> {
                 let axes = axes.into();
                 let over = Over { all: axes == Axes::All, axes: axes.resolve(stringify!($name), &Array::shape(self))? };
@@ -260,6 +261,7 @@ reductions! {
     logsumexp logsumexp_keepdim try_logsumexp logsumexp_of;
 }
 
+#[track_caller]
 fn sum_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     A::try_apply(Sum { axes: over.axes, keepdim }, &[x])
 }
@@ -269,28 +271,34 @@ fn count<T: Float, A: Array<T>>(x: &A, over: Over) -> f64 {
     (0..shape.rank()).filter(|&i| over.axes.has(i)).map(|i| shape[i] as f64).product()
 }
 
+#[track_caller]
 fn mean_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     A::try_apply(Mean { axes: over.axes, keepdim }, &[x])
 }
 
+#[track_caller]
 fn max_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     A::try_apply(over.extreme::<true>(keepdim), &[x])
 }
 
+#[track_caller]
 fn min_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     A::try_apply(over.extreme::<false>(keepdim), &[x])
 }
 
+#[track_caller]
 fn logsumexp_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     A::try_apply(LogSumExp { axes: over.axes, keepdim }, &[x])
 }
 
+#[track_caller]
 fn norm_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     let squares = A::try_apply(Map(Square), &[x])?;
     Ok(A::rule(NormRoot, [&sum_of(&squares, over, keepdim)?]))
 }
 
 /// The product as a balanced tree of pairwise products, whose gradient needs no division.
+#[track_caller]
 fn prod_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A> {
     let mut y = x.clone();
     for axis in (0..x.shape().rank()).filter(|&axis| over.axes.has(axis)) {
@@ -299,6 +307,7 @@ fn prod_of<T: Float, A: Array<T>>(x: &A, over: Over, keepdim: bool) -> Result<A>
     Ok(y.reshape(x.shape().reduced(&over.axes, keepdim)))
 }
 
+#[track_caller]
 fn prod_axis<T: Float, A: Array<T>>(mut x: A, axis: usize) -> A {
     let mut len = x.shape()[axis];
     if len == 0 {
@@ -339,6 +348,7 @@ methods! {
     }
 
     /// [`var`](Self::var), returning the error.
+    #[track_caller]
     pub fn try_var(&self, axes: impl Into<Axes>, correction: f64, keepdim: bool) -> Result<Self> {
         let over = Over { axes: axes.into().resolve("var", &Array::shape(self))?, all: false };
         let centred = Array::sub(self, &mean_of(self, over, true)?);
@@ -358,6 +368,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`argmax`](Tensor::argmax), returning the error.
+    #[track_caller]
     pub fn try_argmax(&self, axis: isize) -> Result<Tensor<i64>> {
         let i = self.shape().axis("argmax", axis)?;
         let n = self.shape()[i];

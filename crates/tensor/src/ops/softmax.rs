@@ -121,6 +121,7 @@ methods! {
     }
 
     /// [`softmax`](Self::softmax), returning the error.
+    #[track_caller]
     pub fn try_softmax(&self, axis: isize) -> Result<Self> {
         Array::try_apply(Softmax { axis: Array::shape(self).axis("softmax", axis)? }, &[self])
     }
@@ -135,6 +136,7 @@ methods! {
     }
 
     /// [`log_softmax`](Self::log_softmax), returning the error.
+    #[track_caller]
     pub fn try_log_softmax(&self, axis: isize) -> Result<Self> {
         Array::try_apply(LogSoftmax { axis: Array::shape(self).axis("log_softmax", axis)? }, &[self])
     }

@@ -121,6 +121,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`reshape`](Var::reshape), returning the error.
+    #[track_caller]
     pub fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Self> {
         Array::try_apply(Reshape { shape: shape.into() }, &[self])
     }
@@ -141,6 +142,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`permute`](Var::permute), returning the error.
+    #[track_caller]
     pub fn try_permute(&self, axes: &[isize]) -> Result<Self> {
         Array::try_apply(Permute { axes: SmallVec::from_slice(axes) }, &[self])
     }
@@ -155,6 +157,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`transpose`](Var::transpose), returning the error.
+    #[track_caller]
     pub fn try_transpose(&self, a: isize, b: isize) -> Result<Self> {
         let shape = self.shape();
         let (a, b) = (shape.axis("transpose", a)?, shape.axis("transpose", b)?);
@@ -182,6 +185,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`squeeze`](Var::squeeze), returning the error.
+    #[track_caller]
     pub fn try_squeeze(&self, axis: isize) -> Result<Self> {
         self.try_reshape(Layout::contiguous(self.shape()).squeeze("squeeze", axis)?.shape)
     }
@@ -196,6 +200,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`unsqueeze`](Var::unsqueeze), returning the error.
+    #[track_caller]
     pub fn try_unsqueeze(&self, axis: isize) -> Result<Self> {
         self.try_reshape(Layout::contiguous(self.shape()).unsqueeze("unsqueeze", axis)?.shape)
     }
@@ -210,6 +215,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`broadcast_to`](Var::broadcast_to), returning the error.
+    #[track_caller]
     pub fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self> {
         Array::try_apply(BroadcastTo { shape: shape.into() }, &[self])
     }
@@ -224,6 +230,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`narrow`](Var::narrow), returning the error.
+    #[track_caller]
     pub fn try_narrow(&self, axis: isize, start: usize, len: usize) -> Result<Self> {
         let shape = self.shape();
         Layout::contiguous(shape.clone()).narrow("narrow", axis, start, len)?;
@@ -240,6 +247,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// [`slice`](Var::slice), returning the error.
+    #[track_caller]
     pub fn try_slice(&self, slices: impl AsRef<[Slice]>) -> Result<Self> {
         Array::try_apply(Slices { slices: SmallVec::from_slice(slices.as_ref()) }, &[self])
     }

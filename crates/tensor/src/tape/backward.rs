@@ -1,5 +1,7 @@
 //! The eager backward pass: one loop over the nodes, last to first.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::deferred::{self, ends_chain};
@@ -73,6 +75,11 @@ impl<T: Float> Pending<T> {
                 self.arrays[place as usize].take().map(Adjoint::Array)
             }
         }
+    }
+
+    /// Whether something is pending for a node of a range.
+    fn any(&self, range: Range<usize>) -> bool {
+        range.into_iter().any(|id| self.has(id))
     }
 
     fn has(&self, id: usize) -> bool {
@@ -190,18 +197,24 @@ impl<T: Float> Var<'_, T> {
         let tape = self.tape();
         let mut pending = std::mem::take(&mut tape.nodes.borrow_mut().pending);
         let mut gradients = Gradients::new(tape.id, tape.life.get());
-        let found = {
-            let nodes = tape.nodes.borrow();
-            let nodes = &nodes.as_slice()[..=self.id() as usize];
-            pending.restart(nodes.len());
-            if nodes[self.id() as usize].tracked() {
-                pending.add(self.id() as usize, seed);
+        let mut sums = Sums::default();
+        let mut end = self.id() as usize + 1;
+        pending.restart(end);
+        if self.tracked() {
+            pending.add(end - 1, seed);
+        }
+        while end > 0 {
+            let start = tape.nodes.borrow().stretch(end);
+            if pending.any(start..end) {
+                tape.nodes.borrow_mut().prepare(start..end);
+                sweep(tape.nodes.borrow().as_slice(), start..end, &mut pending, &mut gradients, &mut sums);
+                tape.nodes.borrow_mut().leave(start);
             }
-            sweep(nodes, &mut pending, &mut gradients)
-        };
+            end = start;
+        }
         gradients.sort();
         let mut nodes = tape.nodes.borrow_mut();
-        found.into_iter().for_each(|Found { node, sum }| nodes.found(node, sum));
+        sums.found.into_iter().for_each(|Found { node, sum }| nodes.found(node, sum));
         nodes.pending = pending;
         gradients
     }
@@ -213,35 +226,46 @@ struct Found<T> {
     sum: T,
 }
 
+/// The sums that a pass has found, and the numbers that wait for the sum of an array, with that array.
+struct Sums<T> {
+    found: SmallVec<[Found<T>; 4]>,
+    waiting: SmallVec<[(u32, u32); 4]>,
+}
+
+impl<T> Default for Sums<T> {
+    fn default() -> Self {
+        Sums { found: SmallVec::new(), waiting: SmallVec::new() }
+    }
+}
+
+/// Sends gradients through the nodes of a range, last to first.
 #[track_caller]
 fn sweep<T: Float>(
     nodes: &[Node<T>],
+    range: Range<usize>,
     pending: &mut Pending<T>,
     gradients: &mut Gradients<T>,
-) -> SmallVec<[Found<T>; 4]> {
-    let mut found = SmallVec::new();
-    // Numbers that wait for the sum of an array, and the array.
-    let mut waiting: SmallVec<[(u32, u32); 4]> = SmallVec::new();
-    for (id, y) in nodes.iter().enumerate().rev() {
+    sums: &mut Sums<T>,
+) {
+    for (id, y) in nodes[..range.end].iter().enumerate().skip(range.start).rev() {
         let Some(g) = pending.take(id) else { continue };
         match &y.origin {
             Origin::Constant => {}
             Origin::Leaf => gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
             Origin::Param(tag) => gradients.push_param(tag.id, g.tensor(y.value.shape())),
             Origin::Op if ends_chain(nodes, y) => {
-                let reader = waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
+                let reader = sums.waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
                 let sum = chained(nodes, id, &g.tensor(y.value.shape()), reader.is_some(), pending);
-                found.extend(reader.zip(sum).map(|(node, sum)| Found { node, sum }));
+                sums.found.extend(reader.zip(sum).map(|(node, sum)| Found { node, sum }));
             }
             Origin::Op => {
                 if y.deferred {
-                    waiting.push((id as u32, y.inputs[0]));
+                    sums.waiting.push((id as u32, y.inputs[0]));
                 }
                 step(nodes, y, g, pending);
             }
         }
     }
-    found
 }
 
 #[track_caller]

@@ -79,6 +79,7 @@ impl<T: Float> Nodes<T> {
     }
 
     /// Records a deferred result.
+    #[track_caller]
     pub(super) fn push_deferred<O: Recorded<T>>(&mut self, shape: Shape, op: O, inputs: Inputs) -> u32 {
         let mut size = Size { steps: 1, inputs: inputs.len() as u8 };
         for &id in &inputs {
@@ -95,6 +96,7 @@ impl<T: Float> Nodes<T> {
     }
 
     /// Records what an op makes of the sum of a deferred array, deferred too; `None` where it makes something else.
+    #[track_caller]
     pub(super) fn push_of_sum<O: Recorded<T>>(&mut self, op: O, inputs: Inputs) -> Result<u32, (O, Inputs)> {
         let array = match inputs[..] {
             [id] if self.get(id).deferred && !self.get(id).read => self.get_mut(id),
@@ -111,10 +113,14 @@ impl<T: Float> Nodes<T> {
 
     /// Evaluates a deferred node.
     pub(super) fn evaluate(&mut self, id: u32) {
-        let node = self.get(id);
-        if !node.deferred {
+        if self.get(id).forgotten {
+            return self.remember(id);
+        }
+        if !self.get(id).deferred {
             return;
         }
+        self.remember_inputs(id);
+        let node = self.get(id);
         let op = node.op.as_ref().expect("an op node holds its op");
         let value = if op.pointwise().is_some() {
             Tensor::build(node.value.shape(), |out| self.chain(id).chain.eval(out))

@@ -1,6 +1,7 @@
 //! The tape: one flat list of nodes in the order in which they were recorded, which is already a topological order.
 
 mod backward;
+mod checkpoint;
 mod deferred;
 mod gradients;
 mod node;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use backward::Adjoints;
+pub use checkpoint::Kept;
 pub use gradients::{Gradients, Source};
 pub use node::Grads;
 pub(crate) use node::Recorded;
@@ -95,16 +97,19 @@ impl<T: Float> Tape<T> {
     }
 
     /// A value that no gradient is wanted for.
+    #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
         self.push(value.into(), Origin::Constant)
     }
 
     /// A value whose gradient is wanted, read from [`Gradients`] by this variable.
+    #[track_caller]
     pub fn leaf(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
         self.push(value.into(), self.unless_inference(Origin::Leaf))
     }
 
     /// A parameter's value, whose gradient is read from [`Gradients`] by the parameter.
+    #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
         self.push(param.value().clone(), self.unless_inference(Origin::Param(param.tag().clone())))
     }
@@ -113,6 +118,7 @@ impl<T: Float> Tape<T> {
         if self.mode == Mode::Training { origin } else { Origin::Constant }
     }
 
+    #[track_caller]
     fn push(&self, value: Tensor<T>, origin: Origin) -> Var<'_, T> {
         let id = self.nodes.borrow_mut().push_leaf(value, origin);
         Var::new(self, id)

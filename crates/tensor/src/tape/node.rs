@@ -2,11 +2,13 @@
 //! repeats itself records without allocating.
 
 use std::any::Any;
+use std::panic::Location;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::backward::{Adjoints, Pending};
+use super::checkpoint::Segment;
 use super::deferred::{LARGE, Size};
 use super::param::Tag;
 use super::var::Var;
@@ -65,6 +67,10 @@ pub(super) struct Node<T: Float> {
     pub(super) deferred: bool,
     pub(super) read: bool,
     pub(super) size: Size,
+    /// Whether a checkpoint has let the value go, to be worked out again when it is needed.
+    pub(super) forgotten: bool,
+    /// The user's line that recorded it.
+    pub(super) location: &'static Location<'static>,
 }
 
 impl<T: Float> Node<T> {
@@ -91,11 +97,15 @@ pub(super) struct Nodes<T: Float> {
     len: usize,
     /// The gradients of a backward pass; kept for their storage.
     pub(super) pending: Pending<T>,
+    /// What was recorded inside of checkpoints, inner ones before those around them.
+    pub(super) segments: Vec<Segment>,
+    /// The line that nodes are recorded for, where it is not the line that records them.
+    pub(super) on_behalf_of: Option<&'static Location<'static>>,
 }
 
 impl<T: Float> Default for Nodes<T> {
     fn default() -> Self {
-        Nodes { list: Vec::new(), len: 0, pending: Pending::default() }
+        Nodes { list: Vec::new(), len: 0, pending: Pending::default(), segments: Vec::new(), on_behalf_of: None }
     }
 }
 
@@ -124,6 +134,7 @@ impl<T: Float> Nodes<T> {
     }
 
     #[inline]
+    #[track_caller]
     pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin) -> u32 {
         let in_param = matches!(origin, Origin::Param(_));
         let (id, node) = self.next(value, origin);
@@ -131,6 +142,7 @@ impl<T: Float> Nodes<T> {
         id
     }
 
+    #[track_caller]
     pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs) -> u32 {
         let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
         let in_param = inputs.iter().any(shares);
@@ -146,16 +158,30 @@ impl<T: Float> Nodes<T> {
 
     /// The next node, on storage of an earlier life where there is some.
     #[inline]
+    #[track_caller]
     fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
         let large = value.number().is_none() && value.numel() >= LARGE;
+        let location = self.on_behalf_of.unwrap_or_else(|| Location::caller());
         if self.len < self.list.len() {
             let node = &mut self.list[self.len];
-            (node.value, node.origin, node.large) = (value, origin, large);
+            (node.value, node.origin, node.large, node.location) = (value, origin, large, location);
         } else {
             let (inputs, op) = (Inputs::new(), None);
-            let (in_param, deferred, read, size) = (false, false, false, Size::default());
-            self.list.push(Node { value, origin, inputs, op, in_param, large, deferred, read, size });
+            let (in_param, deferred, read, forgotten, size) = (false, false, false, false, Size::default());
+            self.list.push(Node {
+                value,
+                origin,
+                inputs,
+                op,
+                in_param,
+                large,
+                deferred,
+                read,
+                size,
+                forgotten,
+                location,
+            });
         }
         self.len += 1;
         (id, &mut self.list[id as usize])
@@ -165,13 +191,15 @@ impl<T: Float> Nodes<T> {
     pub(super) fn clear(&mut self) {
         for node in &mut self.list[..self.len] {
             node.value.release();
-            (node.origin, node.deferred) = (Origin::Constant, false);
+            (node.origin, node.deferred, node.forgotten) = (Origin::Constant, false, false);
         }
+        self.segments.clear();
         self.len = 0;
     }
 
     /// Lets go of the parameters' buffers, so that they can be updated in place.
     pub(super) fn release_params(&mut self) {
+        self.give_up_forgotten();
         self.evaluate_of_params();
         for node in self.list[..self.len].iter_mut().filter(|node| node.in_param) {
             node.value.release();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::node::{Inputs, Origin, Recorded};
+use super::node::{Inputs, Node, Origin, Recorded};
 use super::{Mode, Tape};
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
@@ -62,7 +62,7 @@ impl<'t, T: Float> Var<'t, T> {
         nodes.evaluate(self.id);
         let node = nodes.get(self.id);
         if node.is_released() {
-            panic!("{}", released(&node.origin));
+            panic!("{}", released(node));
         }
         node.value.clone()
     }
@@ -111,6 +111,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Evaluates `forward` on the values of `x` and records `op` with its result, if a gradient flows to any of them.
+    #[track_caller]
     pub(crate) fn record<O: Recorded<T>>(
         name: &'static str,
         op: O,
@@ -130,8 +131,12 @@ impl<'t, T: Float> Var<'t, T> {
         let (mut tracked, mut large, mut deferred) = (false, false, false);
         for &id in &ids {
             let node = nodes.get(id);
+            if node.forgotten {
+                nodes.remember(id);
+            }
+            let node = nodes.get(id);
             if node.is_released() {
-                return Err(Error::invalid(name, released(&node.origin)));
+                return Err(Error::invalid(name, released(node)));
             }
             tracked |= node.tracked();
             large |= node.large;
@@ -211,9 +216,10 @@ impl<'t, T: Float> Var<'t, T> {
     }
 }
 
-fn released(origin: &Origin) -> String {
-    let what = match origin {
+fn released<T: Float>(node: &Node<T>) -> String {
+    let what = match &node.origin {
         Origin::Param(tag) => format!("parameter `{}`", tag.name),
+        _ if node.forgotten => "a result inside of a checkpoint".to_string(),
         _ => "a view of a parameter".to_string(),
     };
     format!("the value of {what} has been let go by `backward`; use `backward_retain` to go on using the tape")
