@@ -15,7 +15,7 @@ use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
 use crate::scalar::Elementwise;
 use crate::scalar::rules;
 use crate::shape::{AxisSet, Shape};
-use crate::tape::{Grads, Var};
+use crate::tape::{Grads, Tape, Var};
 use crate::tensor::{Slice, Tensor};
 use crate::traced::Traced;
 
@@ -32,6 +32,8 @@ pub trait Array<T: Float>: Clone {
         y: &Self,
         needs: &[bool],
     ) -> Grads<Self>;
+    /// What a function of variables makes of `x`: for variables itself, for tensors its values.
+    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self>;
     /// The value; a gradient that depends on more than its shape is no longer linear in it.
     fn value(&self) -> Tensor<T>;
     /// A constant in the world of `self`.
@@ -45,53 +47,65 @@ pub trait Array<T: Float>: Clone {
         unwrap(Self::try_apply(Map(rule), &x))
     }
     /// a + b, elementwise.
+    #[track_caller]
     fn add(&self, other: &Self) -> Self {
         Self::rule(rules::Add, [self, other])
     }
     /// a − b, elementwise.
+    #[track_caller]
     fn sub(&self, other: &Self) -> Self {
         Self::rule(rules::Sub, [self, other])
     }
     /// a · b, elementwise.
+    #[track_caller]
     fn mul(&self, other: &Self) -> Self {
         Self::rule(rules::Mul, [self, other])
     }
     /// `self · d` for an incoming gradient `self`, where a gradient of 0 stays 0 whatever `d` is.
+    #[track_caller]
     fn chain(&self, d: &Self) -> Self {
         Self::rule(rules::Chain, [self, d])
     }
     /// c · x.
+    #[track_caller]
     fn scale(&self, factor: f64) -> Self {
         Self::rule(Scale { factor }, [self])
     }
     /// eˣ.
+    #[track_caller]
     fn exp(&self) -> Self {
         Self::rule(rules::Exp, [self])
     }
     /// The matrix product over the last two axes.
+    #[track_caller]
     fn matmul(&self, other: &Self) -> Self {
         unwrap(Self::try_apply(MatMul, &[self, other]))
     }
     /// The last two axes swapped.
+    #[track_caller]
     fn t(&self) -> Self {
         let rank = self.shape().rank() as isize;
         self.permute((0..rank - 2).chain([rank - 1, rank - 2]))
     }
     /// The axes in another order.
+    #[track_caller]
     fn permute(&self, axes: impl IntoIterator<Item = isize>) -> Self {
         unwrap(Self::try_apply(Permute { axes: axes.into_iter().collect() }, &[self]))
     }
     /// The same elements in another shape.
+    #[track_caller]
     fn reshape(&self, shape: impl Into<Shape>) -> Self {
         unwrap(Self::try_apply(Reshape { shape: shape.into() }, &[self]))
     }
     /// With a new axis of size 1 before axis `axis`.
+    #[track_caller]
     fn unsqueeze(&self, axis: usize) -> Self {
         let mut shape = self.shape();
         shape.0.insert(axis, 1);
         self.reshape(shape)
     }
     /// Stretched to a shape.
+    #[track_caller]
     fn broadcast_to(&self, shape: &Shape) -> Self {
         if self.shape() == *shape {
             return self.clone();
@@ -99,6 +113,7 @@ pub trait Array<T: Float>: Clone {
         unwrap(Self::try_apply(BroadcastTo { shape: shape.clone() }, &[self]))
     }
     /// The adjoint of [`broadcast_to`](Array::broadcast_to): summed to a shape that broadcasts to this one.
+    #[track_caller]
     fn sum_to(&self, shape: &Shape) -> Self {
         if self.shape() == *shape {
             return self.clone();
@@ -106,34 +121,42 @@ pub trait Array<T: Float>: Clone {
         unwrap(Self::try_apply(SumTo { shape: shape.clone() }, &[self]))
     }
     /// The sum over an axis, which is dropped.
+    #[track_caller]
     fn sum_axis(&self, axis: usize) -> Self {
         unwrap(Self::try_apply(Sum { axes: AxisSet::one(axis), keepdim: false }, &[self]))
     }
     /// The sum over an axis, which stays with size 1.
+    #[track_caller]
     fn sum_axis_keepdim(&self, axis: usize) -> Self {
         unwrap(Self::try_apply(Sum { axes: AxisSet::one(axis), keepdim: true }, &[self]))
     }
     /// A part of the array.
+    #[track_caller]
     fn slice(&self, slices: impl IntoIterator<Item = Slice>) -> Self {
         unwrap(Self::try_apply(Slices { slices: slices.into_iter().collect() }, &[self]))
     }
     /// The adjoint of [`slice`](Array::slice): these elements in an array of zeros.
+    #[track_caller]
     fn embed(&self, shape: &Shape, slices: impl IntoIterator<Item = Slice>) -> Self {
         unwrap(Self::try_apply(Embed { shape: shape.clone(), slices: slices.into_iter().collect() }, &[self]))
     }
     /// Positions of an axis, picked by an index vector.
+    #[track_caller]
     fn index_select(&self, axis: usize, index: &Tensor<i64>) -> Self {
         unwrap(Self::try_apply(IndexSelect { axis, index: index.clone() }, &[self]))
     }
     /// The adjoint of [`index_select`](Array::index_select), into an axis of `len` zeros.
+    #[track_caller]
     fn index_add(&self, axis: usize, index: &Tensor<i64>, len: usize) -> Self {
         unwrap(Self::try_apply(IndexAdd { axis, index: index.clone(), len }, &[self]))
     }
     /// One position of an axis for every element of the index.
+    #[track_caller]
     fn gather(&self, axis: usize, index: &Tensor<i64>) -> Self {
         unwrap(Self::try_apply(Gather { axis, index: index.clone() }, &[self]))
     }
     /// The adjoint of [`gather`](Array::gather): `self`, with `src` added at the index's positions.
+    #[track_caller]
     fn scatter_add(&self, axis: usize, index: &Tensor<i64>, src: &Self) -> Self {
         unwrap(Self::try_apply(ScatterAdd { axis, index: index.clone() }, &[self, src]))
     }
@@ -160,6 +183,12 @@ impl<T: Float> Array<T> for Tensor<T> {
         grads.into_iter().collect()
     }
 
+    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self> {
+        let tape = Tape::inference();
+        let x: SmallVec<[_; 4]> = x.iter().map(|&x| tape.constant(x.clone())).collect();
+        f(&x).into_iter().map(|grad| grad.map(|grad| grad.value())).collect()
+    }
+
     fn value(&self) -> Tensor<T> {
         self.clone()
     }
@@ -176,7 +205,7 @@ impl<T: Float> Array<T> for Tensor<T> {
 impl<T: Float> Array<T> for Var<'_, T> {
     #[track_caller]
     fn try_apply<O: Op<T>>(op: O, x: &[&Self]) -> Result<Self> {
-        Var::record(O::NAME, op, x, |op, x| op.forward(x))
+        Var::record(op, x)
     }
 
     fn rule_vjp<R: Elementwise<N>, const N: usize>(
@@ -194,6 +223,11 @@ impl<T: Float> Array<T> for Var<'_, T> {
             .zip(needs)
             .map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape)))
             .collect()
+    }
+
+    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self> {
+        let x: SmallVec<[_; 4]> = x.iter().map(|&&x| x).collect();
+        f(&x)
     }
 
     fn value(&self) -> Tensor<T> {

@@ -75,6 +75,16 @@ pub enum Error {
         /// How many elements were given.
         len: usize,
     },
+    /// A NaN or infinity that an op has made, forward or backward.
+    #[error("{op}: {found}; recorded at {location}")]
+    Anomaly {
+        /// The op.
+        op: &'static str,
+        /// What was found, and where.
+        found: String,
+        /// The source line that recorded the op.
+        location: String,
+    },
     /// Anything else, in words.
     #[error("{op}: {message}")]
     Invalid {

@@ -3,8 +3,10 @@
 use crate::array::Array;
 use crate::error::{Error, unwrap};
 use crate::float::Float;
+use crate::shape::Shape;
 use crate::tape::{Tape, Var};
 use crate::tensor::Tensor;
+use crate::transform::{inner, joined, unit};
 
 impl<T: Float> Tape<T> {
     /// The gradient of the number `y` towards each of `x`, as variables on the tape; zeros where `y` does not depend
@@ -63,5 +65,89 @@ impl<T: Float> Tape<T> {
         }
         let zeros = |x: &Var<'t, T>| self.constant(Tensor::zeros(x.shape()));
         found.iter().zip(x).map(|(grad, x)| grad.unwrap_or_else(|| zeros(x))).collect()
+    }
+
+    /// J·u, the derivative of `y` along the direction `u`, which has a variable for each of `x`; of the shape of `y`,
+    /// recorded.
+    ///
+    /// It is made of two passes backward: vᵀ·J is linear in v, and its gradient towards v, along u, is J·u. So whatever has
+    /// a gradient has this too.
+    ///
+    /// # Panics
+    /// If `u` is not of the shapes of `x`, one of `x` is a constant, or they are on another tape.
+    #[track_caller]
+    pub fn jvp<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>], u: &[Var<'t, T>]) -> Var<'t, T> {
+        // The values of v do not matter, but a gradient of 0 would be passed on by selection.
+        let v = self.leaf(Tensor::ones(y.shape()));
+        let pulled = self.vjp(y, v, x);
+        self.grad(inner("jvp", &pulled, u), &[v])[0]
+    }
+
+    /// The gradient of the number `y`, and the product H·v of its Hessian with a vector, which has a variable for each of
+    /// `x`; both recorded.
+    ///
+    /// # Panics
+    /// If `y` has more than one element, `v` is not of the shapes of `x`, or one of `x` is a constant.
+    #[track_caller]
+    pub fn hvp<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>], v: &[Var<'t, T>]) -> (Vec<Var<'t, T>>, Vec<Var<'t, T>>) {
+        let slopes = self.grad(y, x);
+        let products = self.grad(inner("hvp", &slopes, v), x);
+        (slopes, products)
+    }
+
+    /// The Jacobian of `y` towards each of `x`, recorded: element `[i.., j..]` is ∂yᵢ/∂xⱼ, so its shape is that of `y`
+    /// followed by that of x. It takes a pass for each element of `y`, or for each of `x` where these are fewer.
+    ///
+    /// # Panics
+    /// If one of `x` is a constant, or they are on another tape.
+    #[track_caller]
+    pub fn jacobian<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        if y.numel() <= x.iter().map(Var::numel).sum() { self.jacobian_rows(y, x) } else { self.jacobian_columns(y, x) }
+    }
+
+    #[track_caller]
+    fn jacobian_rows<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        let shape = y.shape();
+        let row = |i| self.vjp(y, self.constant(unit(&shape, i)), x);
+        let rows: Vec<_> = (0..shape.numel()).map(row).collect();
+        let join = |k: usize| {
+            let parts: Vec<_> = rows.iter().map(|row| row[k]).collect();
+            self.stacked(&parts, 0, joined(&shape, &x[k].shape()))
+        };
+        (0..x.len()).map(join).collect()
+    }
+
+    #[track_caller]
+    fn jacobian_columns<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>]) -> Vec<Var<'t, T>> {
+        let v = self.leaf(Tensor::ones(y.shape()));
+        let pulled = self.vjp(y, v, x);
+        let column = |pulled: Var<'t, T>, j| {
+            let along = (pulled * self.constant(unit(&pulled.shape(), j))).sum(..);
+            self.grad(along, &[v])[0]
+        };
+        let join = |pulled: Var<'t, T>| {
+            let parts: Vec<_> = (0..pulled.numel()).map(|j| column(pulled, j)).collect();
+            self.stacked(&parts, -1, joined(&y.shape(), &pulled.shape()))
+        };
+        pulled.into_iter().map(join).collect()
+    }
+
+    /// Parts along a new axis, in a shape; zeros where there are none.
+    #[track_caller]
+    fn stacked<'t>(&'t self, parts: &[Var<'t, T>], axis: isize, shape: Shape) -> Var<'t, T> {
+        if parts.is_empty() {
+            return self.constant(Tensor::zeros(shape));
+        }
+        Var::stack(parts, axis).reshape(shape)
+    }
+
+    /// The Hessian of the number `y`, recorded: block `[a][b]` holds ∂²y/∂xₐ∂x_b, its shape that of xₐ followed by that of
+    /// x_b.
+    ///
+    /// # Panics
+    /// If `y` has more than one element, one of `x` is a constant, or they are on another tape.
+    #[track_caller]
+    pub fn hessian<'t>(&'t self, y: Var<'t, T>, x: &[Var<'t, T>]) -> Vec<Vec<Var<'t, T>>> {
+        self.grad(y, x).into_iter().map(|slope| self.jacobian_rows(slope, x)).collect()
     }
 }

@@ -26,6 +26,7 @@ mod storage;
 mod tape;
 mod tensor;
 mod traced;
+pub mod transform;
 
 pub use array::Array;
 pub use error::{Error, Result};
@@ -35,7 +36,10 @@ pub use kernel::update::Update;
 pub use ops::Op;
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
-pub use tape::{Adjoints, Gradients, Grads, Kept, Mode, Module, Param, Path, Source, Tape, Var};
+pub use tape::{
+    Adjoints, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample, Profile,
+    Source, Tape, Var,
+};
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 
 /// Conversions of stored data, vectorised.

@@ -2,7 +2,7 @@
 
 use std::borrow::{Borrow, Cow};
 
-use super::{Op, methods};
+use super::{Op, SumOfRows, methods};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
@@ -80,6 +80,14 @@ impl<T: Float> Op<T> for MatMul {
         [a, b].into_iter().collect()
     }
 
+    fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>> {
+        (i == 1 && x[0].rank() == 2 && x[1].rank() == 2).then(|| (x[0].clone(), Some(g.clone())))
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        products(x[0], y)
+    }
+
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
         if x[0].rank() > 2 || x[1].rank() > 2 {
             let grads = self.vjp(g, x, y, into.needs());
@@ -95,6 +103,11 @@ impl<T: Float> Op<T> for MatMul {
             add_product(1, x[1].shape(), turned(x[0]), whole(&g), into);
         }
     }
+}
+
+/// A multiplication and an addition for each element of the result, and each of a row of the left operand.
+fn products<T: Float>(a: &Tensor<T>, y: &Tensor<T>) -> u64 {
+    2 * (y.numel() * a.shape()[a.rank() - 1]) as u64
 }
 
 fn inner_error(op: &'static str, lhs: &Shape, rhs: &Shape) -> Error {
@@ -165,6 +178,18 @@ impl<T: Float> Op<T> for Linear {
             grads.push(needs[2].then_some(g));
         }
         grads
+    }
+
+    fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>> {
+        match i {
+            1 => Some((as_rows(g).into_owned(), Some(as_rows(x[0]).into_owned()))),
+            2 => Some((as_rows(g).into_owned(), None)),
+            _ => None,
+        }
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        products(x[0], y)
     }
 
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], _y: &Tensor<T>, into: &mut Adjoints<'_, T>) {

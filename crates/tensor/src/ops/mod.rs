@@ -1,6 +1,7 @@
 //! The ops: one file a family, where an op's value and its gradient stand side by side.
 
 pub mod cross_entropy;
+pub mod custom;
 pub mod elementwise;
 pub mod index;
 pub mod join;
@@ -57,6 +58,24 @@ pub trait Op<T: Float>: 'static {
     ///
     /// A gradient may have a shape that its input broadcasts to: whoever calls sums it to the input's own.
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A>;
+
+    /// How many floating-point operations `forward` takes, for [`Tape::profile`](crate::Tape::profile). By default one for
+    /// each element of the largest array involved.
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        x.iter().map(|x| x.numel()).max().unwrap_or(0).max(y.numel()) as u64
+    }
+
+    /// How the op orders the axes of its input, if that is all it does.
+    #[doc(hidden)]
+    fn permutation(&self) -> Option<&[isize]> {
+        None
+    }
+
+    /// The gradient of input `i` as a sum over rows, where it is one.
+    #[doc(hidden)]
+    fn sum_of_rows(&self, _g: &Tensor<T>, _x: &[&Tensor<T>], _i: usize) -> Option<SumOfRows<T>> {
+        None
+    }
 
     /// The elementwise rule that the op is, for the tape to evaluate together with its neighbours.
     #[doc(hidden)]
@@ -132,6 +151,18 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
         Op::backward_by_parts(self, g, fill, x, y, into);
     }
 
+    fn permutation(&self) -> Option<&[isize]> {
+        Op::permutation(self)
+    }
+
+    fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>> {
+        Op::sum_of_rows(self, g, x, i)
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        Op::flops(self, x, y)
+    }
+
     fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
         Op::pointwise(self)
     }
@@ -144,6 +175,10 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
         Op::forward(self, x)
     }
 }
+
+/// A gradient Σ leftᵢ ⊗ rightᵢ over the rows of two matrices, or Σ leftᵢ over those of one.
+#[doc(hidden)]
+pub type SumOfRows<T> = (Tensor<T>, Option<Tensor<T>>);
 
 /// A number that is worked out of a sum: its shape, and what the sum is multiplied with.
 #[doc(hidden)]

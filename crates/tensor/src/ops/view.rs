@@ -33,6 +33,14 @@ impl<T: Float> Op<T> for Permute {
         }
         one(g.permute(inverse))
     }
+
+    fn permutation(&self) -> Option<&[isize]> {
+        Some(&self.axes)
+    }
+
+    fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        0
+    }
 }
 
 /// The same elements in another shape.
@@ -49,6 +57,10 @@ impl<T: Float> Op<T> for Reshape {
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.reshape(x[0].shape()))
+    }
+
+    fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        0
     }
 }
 
@@ -67,6 +79,10 @@ impl<T: Float> Op<T> for BroadcastTo {
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.sum_to(&x[0].shape()))
     }
+
+    fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        0
+    }
 }
 
 /// A part of the array.
@@ -83,6 +99,10 @@ impl<T: Float> Op<T> for Slices {
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.embed(&x[0].shape(), self.slices.iter().copied()))
+    }
+
+    fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        0
     }
 }
 

@@ -8,6 +8,7 @@ use super::deferred::{self, ends_chain};
 use super::gradients::Gradients;
 use super::node::{Node, Origin, Recorded};
 use super::var::Var;
+use super::watch::Watch;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::chain::{ARGS, Pointwise};
@@ -15,7 +16,7 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// A gradient on its way. That of a single number is kept as one, which costs neither a buffer nor a layout.
-enum Adjoint<T: Float> {
+pub(super) enum Adjoint<T: Float> {
     Number(T),
     Array(Tensor<T>),
 }
@@ -28,7 +29,7 @@ impl<T: Float> Adjoint<T> {
 
     /// The gradient as a tensor, for a node of `shape`.
     #[inline]
-    fn tensor(self, shape: &Shape) -> Tensor<T> {
+    pub(super) fn tensor(self, shape: &Shape) -> Tensor<T> {
         match self {
             Adjoint::Number(grad) => Tensor::full(shape, grad),
             Adjoint::Array(grad) => grad,
@@ -57,7 +58,7 @@ impl<T: Float> Default for Pending<T> {
 
 impl<T: Float> Pending<T> {
     /// Nothing pending, for a number of nodes.
-    fn restart(&mut self, nodes: usize) {
+    pub(super) fn restart(&mut self, nodes: usize) {
         self.places.clear();
         self.places.resize(nodes, NOTHING);
         self.numbers.resize(nodes, T::ZERO);
@@ -66,7 +67,7 @@ impl<T: Float> Pending<T> {
     }
 
     #[inline]
-    fn take(&mut self, id: usize) -> Option<Adjoint<T>> {
+    pub(super) fn take(&mut self, id: usize) -> Option<Adjoint<T>> {
         match std::mem::replace(&mut self.places[id], NOTHING) {
             NOTHING => None,
             NUMBER => Some(Adjoint::Number(self.numbers[id])),
@@ -80,6 +81,15 @@ impl<T: Float> Pending<T> {
     /// Whether something is pending for a node of a range.
     fn any(&self, range: Range<usize>) -> bool {
         range.into_iter().any(|id| self.has(id))
+    }
+
+    /// A copy of what is pending for a node of this shape.
+    fn look(&self, id: usize, shape: &Shape) -> Option<Tensor<T>> {
+        match self.places[id] {
+            NOTHING => None,
+            NUMBER => Some(Tensor::full(shape, self.numbers[id])),
+            place => self.arrays[place as usize].clone(),
+        }
     }
 
     fn has(&self, id: usize) -> bool {
@@ -109,7 +119,7 @@ impl<T: Float> Pending<T> {
     }
 
     /// Adds a gradient of the node's shape.
-    fn add(&mut self, id: usize, grad: Tensor<T>) {
+    pub(super) fn add(&mut self, id: usize, grad: Tensor<T>) {
         match Adjoint::new(grad) {
             Adjoint::Number(grad) => self.add_number(id, grad),
             Adjoint::Array(grad) => self.add_array(id, grad),
@@ -125,7 +135,11 @@ pub struct Adjoints<'a, T: Float> {
     pending: &'a mut Pending<T>,
 }
 
-impl<T: Float> Adjoints<'_, T> {
+impl<'a, T: Float> Adjoints<'a, T> {
+    pub(super) fn new(nodes: &'a [Node<T>], inputs: &'a [u32], needs: &'a [bool], pending: &'a mut Pending<T>) -> Self {
+        Adjoints { nodes, inputs, needs, pending }
+    }
+
     /// Which inputs need a gradient.
     pub fn needs(&self) -> &[bool] {
         self.needs
@@ -207,7 +221,17 @@ impl<T: Float> Var<'_, T> {
             let start = tape.nodes.borrow().stretch(end);
             if pending.any(start..end) {
                 tape.nodes.borrow_mut().prepare(start..end);
-                sweep(tape.nodes.borrow().as_slice(), start..end, &mut pending, &mut gradients, &mut sums);
+                let mut watch = tape.watching.get().then(|| tape.watch.borrow_mut());
+                let nodes = tape.nodes.borrow();
+                let mut pass = Pass {
+                    nodes: nodes.as_slice(),
+                    pending: &mut pending,
+                    gradients: &mut gradients,
+                    sums: &mut sums,
+                    watch: watch.as_deref_mut(),
+                };
+                pass.sweep(start..end);
+                drop(nodes);
                 tape.nodes.borrow_mut().leave(start);
             }
             end = start;
@@ -238,33 +262,59 @@ impl<T> Default for Sums<T> {
     }
 }
 
-/// Sends gradients through the nodes of a range, last to first.
-#[track_caller]
-fn sweep<T: Float>(
-    nodes: &[Node<T>],
-    range: Range<usize>,
-    pending: &mut Pending<T>,
-    gradients: &mut Gradients<T>,
-    sums: &mut Sums<T>,
-) {
-    for (id, y) in nodes[..range.end].iter().enumerate().skip(range.start).rev() {
-        let Some(g) = pending.take(id) else { continue };
-        match &y.origin {
-            Origin::Constant => {}
-            Origin::Leaf => gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
-            Origin::Param(tag) => gradients.push_param(tag.id, g.tensor(y.value.shape())),
-            Origin::Op if ends_chain(nodes, y) => {
-                let reader = sums.waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
-                let sum = chained(nodes, id, &g.tensor(y.value.shape()), reader.is_some(), pending);
-                sums.found.extend(reader.zip(sum).map(|(node, sum)| Found { node, sum }));
-            }
-            Origin::Op => {
-                if y.deferred {
-                    sums.waiting.push((id as u32, y.inputs[0]));
-                }
-                step(nodes, y, g, pending);
+/// A backward pass under way.
+struct Pass<'a, T: Float> {
+    nodes: &'a [Node<T>],
+    pending: &'a mut Pending<T>,
+    gradients: &'a mut Gradients<T>,
+    sums: &'a mut Sums<T>,
+    watch: Option<&'a mut Watch>,
+}
+
+impl<T: Float> Pass<'_, T> {
+    /// Sends gradients through the nodes of a range, last to first.
+    #[track_caller]
+    fn sweep(&mut self, range: Range<usize>) {
+        for id in range.rev() {
+            let Some(g) = self.pending.take(id) else { continue };
+            let y = &self.nodes[id];
+            match &y.origin {
+                Origin::Constant => {}
+                Origin::Leaf => self.gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
+                Origin::Param(tag) => self.gradients.push_param(tag.id, g.tensor(y.value.shape())),
+                Origin::Op if self.watch.is_some() => self.watched(id, g),
+                Origin::Op => self.op(id, g),
             }
         }
+    }
+
+    #[inline]
+    #[track_caller]
+    fn op(&mut self, id: usize, g: Adjoint<T>) {
+        let y = &self.nodes[id];
+        if ends_chain(self.nodes, y) {
+            let reader = self.sums.waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
+            let sum = chained(self.nodes, id, &g.tensor(y.value.shape()), reader.is_some(), self.pending);
+            return self.sums.found.extend(reader.zip(sum).map(|(node, sum)| Found { node, sum }));
+        }
+        if y.deferred {
+            self.sums.waiting.push((id as u32, y.inputs[0]));
+        }
+        step(self.nodes, y, g, self.pending);
+    }
+
+    #[track_caller]
+    fn watched(&mut self, id: usize, g: Adjoint<T>) {
+        let y = &self.nodes[id];
+        let g = g.tensor(y.value.shape());
+        let mark = self.watch.as_deref().map(|watch| watch.begin(&g));
+        self.op(id, Adjoint::new(g));
+        let (Some(watch), Some(mark)) = (self.watch.as_deref_mut(), mark) else { return };
+        let sent = y.inputs.iter().enumerate().filter_map(|(i, &input)| {
+            let shape = self.nodes[input as usize].value.shape();
+            self.pending.look(input as usize, shape).map(|grad| (i, grad))
+        });
+        unwrap(watch.end(&mark, op(y).name(), y.location, sent))
     }
 }
 

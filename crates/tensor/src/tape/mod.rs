@@ -3,10 +3,15 @@
 mod backward;
 mod checkpoint;
 mod deferred;
+mod dot;
 mod gradients;
+mod memory;
 mod node;
 mod param;
+mod per_sample;
+mod profile;
 mod var;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -15,11 +20,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use backward::Adjoints;
 pub use checkpoint::Kept;
 pub use gradients::{Gradients, Source};
+pub use memory::{KindMemory, Memory};
 pub use node::Grads;
 pub(crate) use node::Recorded;
 use node::{Nodes, Origin};
 pub use param::{Module, Param, Path};
+pub use per_sample::PerSample;
+pub use profile::{OpProfile, Profile};
 pub use var::Var;
+use watch::Watch;
 
 use crate::float::Float;
 use crate::tensor::{Rng, Tensor, rng};
@@ -49,6 +58,8 @@ pub struct Tape<T: Float = f32> {
     nodes: RefCell<Nodes<T>>,
     mode: Mode,
     rng: RefCell<Rng>,
+    watch: RefCell<Watch>,
+    watching: Cell<bool>,
     id: u64,
     /// How often it was reset: a leaf's gradient belongs to one such life.
     life: Cell<u64>,
@@ -83,7 +94,15 @@ impl<T: Float> Tape<T> {
     fn with_mode(mode: Mode, seed: u64) -> Tape<T> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Tape { nodes: RefCell::default(), mode, rng: RefCell::new(rng(seed, STREAM)), id, life: Cell::new(0) }
+        Tape {
+            nodes: RefCell::default(),
+            mode,
+            rng: RefCell::new(rng(seed, STREAM)),
+            watch: RefCell::default(),
+            watching: Cell::new(false),
+            id,
+            life: Cell::new(0),
+        }
     }
 
     /// Training or inference.
@@ -100,6 +119,23 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
         self.push(value.into(), Origin::Constant)
+    }
+
+    /// A constant whose first axis counts the examples of a batch, for [`Var::per_sample`].
+    ///
+    /// # Panics
+    /// If it is a scalar, or a batch of another size is on the tape.
+    #[track_caller]
+    pub fn batch(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
+        let value = value.into();
+        let Some(&examples) = value.shape().first() else {
+            panic!("batch: expected examples along the first axis, got a scalar");
+        };
+        let known = *self.nodes.borrow_mut().batch.get_or_insert(examples);
+        assert_eq!(known, examples, "batch: {examples} examples on a tape with a batch of {known}");
+        let var = self.push(value, Origin::Constant);
+        self.nodes.borrow_mut().get_mut(var.id()).batched = true;
+        var
     }
 
     /// A value whose gradient is wanted, read from [`Gradients`] by this variable.
@@ -120,6 +156,9 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     fn push(&self, value: Tensor<T>, origin: Origin) -> Var<'_, T> {
+        if self.watching.get() {
+            self.watch_value(&origin.describe(), &value);
+        }
         let id = self.nodes.borrow_mut().push_leaf(value, origin);
         Var::new(self, id)
     }

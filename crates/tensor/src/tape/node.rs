@@ -15,7 +15,7 @@ use super::var::Var;
 use crate::error::Result;
 use crate::float::Float;
 use crate::kernel::chain::{Fill, Pointwise};
-use crate::ops::OfSum;
+use crate::ops::{OfSum, SumOfRows};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -36,6 +36,9 @@ pub(crate) trait Recorded<T: Float>: Any {
         y: &Tensor<T>,
         into: &mut Adjoints<'_, T>,
     );
+    fn permutation(&self) -> Option<&[isize]>;
+    fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>>;
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64;
     fn pointwise(&self) -> Option<&dyn Pointwise<T>>;
     fn of_sum(&self, shape: &Shape) -> Option<OfSum>;
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>>;
@@ -53,6 +56,17 @@ pub(super) enum Origin {
 /// The positions of an op's inputs.
 pub(super) type Inputs = SmallVec<[u32; 4]>;
 
+impl Origin {
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Origin::Constant => "constant".into(),
+            Origin::Leaf => "leaf".into(),
+            Origin::Param(tag) => format!("parameter `{}`", tag.name),
+            Origin::Op => "op".into(),
+        }
+    }
+}
+
 pub(super) struct Node<T: Float> {
     pub(super) value: Tensor<T>,
     pub(super) origin: Origin,
@@ -67,6 +81,8 @@ pub(super) struct Node<T: Float> {
     pub(super) deferred: bool,
     pub(super) read: bool,
     pub(super) size: Size,
+    /// Whether it depends on the examples of a [batch](super::Tape::batch).
+    pub(super) batched: bool,
     /// Whether a checkpoint has let the value go, to be worked out again when it is needed.
     pub(super) forgotten: bool,
     /// The user's line that recorded it.
@@ -99,13 +115,22 @@ pub(super) struct Nodes<T: Float> {
     pub(super) pending: Pending<T>,
     /// What was recorded inside of checkpoints, inner ones before those around them.
     pub(super) segments: Vec<Segment>,
+    /// The number of examples of the batch that is on the tape.
+    pub(super) batch: Option<usize>,
     /// The line that nodes are recorded for, where it is not the line that records them.
     pub(super) on_behalf_of: Option<&'static Location<'static>>,
 }
 
 impl<T: Float> Default for Nodes<T> {
     fn default() -> Self {
-        Nodes { list: Vec::new(), len: 0, pending: Pending::default(), segments: Vec::new(), on_behalf_of: None }
+        Nodes {
+            list: Vec::new(),
+            len: 0,
+            pending: Pending::default(),
+            segments: Vec::new(),
+            batch: None,
+            on_behalf_of: None,
+        }
     }
 }
 
@@ -156,19 +181,27 @@ impl<T: Float> Nodes<T> {
         id
     }
 
+    /// The line that a node is recorded for.
+    #[inline]
+    #[track_caller]
+    pub(super) fn line(&self) -> &'static Location<'static> {
+        self.on_behalf_of.unwrap_or(Location::caller())
+    }
+
     /// The next node, on storage of an earlier life where there is some.
     #[inline]
     #[track_caller]
     fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
         let large = value.number().is_none() && value.numel() >= LARGE;
-        let location = self.on_behalf_of.unwrap_or_else(|| Location::caller());
+        let location = self.line();
         if self.len < self.list.len() {
             let node = &mut self.list[self.len];
             (node.value, node.origin, node.large, node.location) = (value, origin, large, location);
         } else {
             let (inputs, op) = (Inputs::new(), None);
-            let (in_param, deferred, read, forgotten, size) = (false, false, false, false, Size::default());
+            let (in_param, deferred, read, batched, forgotten, size) =
+                (false, false, false, false, false, Size::default());
             self.list.push(Node {
                 value,
                 origin,
@@ -179,6 +212,7 @@ impl<T: Float> Nodes<T> {
                 deferred,
                 read,
                 size,
+                batched,
                 forgotten,
                 location,
             });
@@ -191,9 +225,10 @@ impl<T: Float> Nodes<T> {
     pub(super) fn clear(&mut self) {
         for node in &mut self.list[..self.len] {
             node.value.release();
-            (node.origin, node.deferred, node.forgotten) = (Origin::Constant, false, false);
+            (node.origin, node.deferred, node.forgotten, node.batched) = (Origin::Constant, false, false, false);
         }
         self.segments.clear();
+        self.batch = None;
         self.len = 0;
     }
 

@@ -110,14 +110,10 @@ impl<'t, T: Float> Var<'t, T> {
         }
     }
 
-    /// Evaluates `forward` on the values of `x` and records `op` with its result, if a gradient flows to any of them.
+    /// Evaluates `op` on the values of `x` and records it with its result, if a gradient flows to any of them.
     #[track_caller]
-    pub(crate) fn record<O: Recorded<T>>(
-        name: &'static str,
-        op: O,
-        x: &[&Self],
-        forward: impl FnOnce(&O, &[&Tensor<T>]) -> Result<Tensor<T>>,
-    ) -> Result<Self> {
+    pub(crate) fn record<O: Recorded<T>>(op: O, x: &[&Self]) -> Result<Self> {
+        let name = op.name();
         let Some(first) = x.first() else { return Err(Error::invalid(name, "expected at least one input, got none")) };
         let tape = first.tape;
         let mut ids = Inputs::new();
@@ -128,7 +124,7 @@ impl<'t, T: Float> Var<'t, T> {
             ids.push(x.id);
         }
         let mut nodes = tape.nodes.borrow_mut();
-        let (mut tracked, mut large, mut deferred) = (false, false, false);
+        let (mut tracked, mut large, mut deferred, mut batched) = (false, false, false, false);
         for &id in &ids {
             let node = nodes.get(id);
             if node.forgotten {
@@ -141,19 +137,27 @@ impl<'t, T: Float> Var<'t, T> {
             tracked |= node.tracked();
             large |= node.large;
             deferred |= node.deferred;
+            batched |= node.batched;
         }
         tracked &= tape.mode == Mode::Training;
+        let watching = tape.watching.get();
         if tracked
             && large
+            && !watching
             && op.pointwise().is_some()
             && let Some(shape) = nodes.defer(&ids)
         {
-            return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids) });
+            let id = nodes.push_deferred(shape, op, ids);
+            nodes.get_mut(id).batched = batched;
+            return Ok(Var { tape, id });
         }
         let (mut op, mut ids) = (op, ids);
         if deferred {
             (op, ids) = match nodes.push_of_sum(op, ids) {
-                Ok(id) => return Ok(Var { tape, id }),
+                Ok(id) => {
+                    nodes.get_mut(id).batched = batched;
+                    return Ok(Var { tape, id });
+                }
                 Err(others) => others,
             };
             ids.iter().for_each(|&id| nodes.evaluate(id));
@@ -163,9 +167,13 @@ impl<'t, T: Float> Var<'t, T> {
             for &id in &ids {
                 values.push(&nodes.get(id).value);
             }
-            forward(&op, &values)?
+            match watching {
+                true => tape.watched_forward(&op, &values, nodes.line())?,
+                false => op.forward(&values)?,
+            }
         };
         let id = if tracked { nodes.push_op(value, op, ids) } else { nodes.push_leaf(value, Origin::Constant) };
+        nodes.get_mut(id).batched = batched;
         Ok(Var { tape, id })
     }
 
@@ -186,8 +194,13 @@ impl<'t, T: Float> Var<'t, T> {
         let x: SmallVec<[_; 4]> = inputs.iter().map(|&id| Var { tape, id }).collect();
         let refs: SmallVec<[_; 4]> = x.iter().collect();
         let needs: SmallVec<[_; 4]> = inputs.iter().map(|&id| wanted[id as usize]).collect();
+        let location = self.location();
+        let before = tape.nodes.borrow_mut().on_behalf_of.replace(location);
         let grads = op.vjp(g, &refs, &self, &needs);
-        tape.nodes.borrow_mut().get_mut(self.id).op = Some(op);
+        let mut nodes = tape.nodes.borrow_mut();
+        nodes.on_behalf_of = before;
+        nodes.get_mut(self.id).op = Some(op);
+        drop(nodes);
         let pairs = x.iter().zip(grads).zip(&needs).filter(|(_, needed)| **needed);
         Some(pairs.filter_map(|((&x, grad), _)| Some((x, grad?))).collect())
     }

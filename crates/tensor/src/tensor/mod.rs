@@ -106,6 +106,17 @@ impl<T: Element> Tensor<T> {
         self.storage.is_empty()
     }
 
+    /// Where the buffer is, and its size in bytes; `None` for a tensor without one.
+    pub(crate) fn buffer(&self) -> Option<(*const T, usize)> {
+        match &self.storage {
+            Storage::Shared(_) => {
+                let elements = self.storage.as_slice();
+                Some((elements.as_ptr(), std::mem::size_of_val(elements)))
+            }
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
