@@ -19,6 +19,8 @@ mod grad;
 mod gradcheck;
 mod kernel;
 mod layout;
+#[cfg(feature = "mutation")]
+pub mod mutation;
 pub mod ops;
 mod scalar;
 mod shape;

@@ -113,13 +113,14 @@ pub trait Op<T: Float>: 'static {
     /// The gradient, computed now. Only an op that can accumulate in place overrides it; it must then equal
     /// [`vjp`](Op::vjp).
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        #[cfg(feature = "mutation")]
+        if crate::mutation::aims_at(Self::NAME) {
+            let grads = crate::mutation::eager(self, g, x, y, into.needs());
+            return into.add_all(grads);
+        }
         let grads = self.vjp(g, x, y, into.needs());
         assert_eq!(grads.len(), x.len(), "{}: `vjp` must give one gradient, or `None`, for each input", Self::NAME);
-        for (i, grad) in grads.into_iter().enumerate() {
-            if let (Some(grad), true) = (grad, into.needs()[i]) {
-                into.add(i, grad);
-            }
-        }
+        into.add_all(grads);
     }
 }
 
@@ -129,10 +130,17 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
     }
 
     fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        #[cfg(feature = "mutation")]
+        return crate::mutation::running(O::NAME, || Op::backward(self, g, x, y, into));
+        #[cfg(not(feature = "mutation"))]
         Op::backward(self, g, x, y, into);
     }
 
     fn vjp<'t>(&self, g: Var<'t, T>, x: &[&Var<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>> {
+        #[cfg(feature = "mutation")]
+        if crate::mutation::aims_at(O::NAME) {
+            return crate::mutation::recorded(self, g, x, y, needs);
+        }
         Op::vjp(self, g, x, y, needs)
     }
 
@@ -164,6 +172,10 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
     }
 
     fn pointwise(&self) -> Option<&dyn Pointwise<T>> {
+        #[cfg(feature = "mutation")]
+        if crate::mutation::aims_at(O::NAME) {
+            return None;
+        }
         Op::pointwise(self)
     }
 

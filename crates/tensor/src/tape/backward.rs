@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::deferred::{self, ends_chain};
 use super::gradients::Gradients;
-use super::node::{Node, Origin, Recorded};
+use super::node::{Grads, Node, Origin, Recorded};
 use super::var::Var;
 use super::watch::Watch;
 use crate::error::{Error, Result, unwrap};
@@ -148,10 +148,21 @@ impl<'a, T: Float> Adjoints<'a, T> {
     /// Adds `grad` to the gradient of input `i`. The first one is moved into place. A gradient of a shape that the
     /// input was broadcast to is summed to the input's own.
     pub fn add(&mut self, i: usize, grad: Tensor<T>) {
+        #[cfg(feature = "mutation")]
+        let grad = crate::mutation::sent(i, grad);
         let id = self.inputs[i] as usize;
         let shape = self.nodes[id].value.shape();
         let grad = if grad.shape() == shape { grad } else { unwrap(fit(&grad, shape)) };
         self.pending.add(id, grad);
+    }
+
+    /// Adds the gradients that an op's `vjp` has given, but for those that are not needed.
+    pub(crate) fn add_all(&mut self, grads: Grads<Tensor<T>>) {
+        for (i, grad) in grads.into_iter().enumerate() {
+            if let (Some(grad), true) = (grad, self.needs[i]) {
+                self.add(i, grad);
+            }
+        }
     }
 
     /// Takes out what has been added for input `i` so far, to accumulate to it in place and [`add`](Adjoints::add) it

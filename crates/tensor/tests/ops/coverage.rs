@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::cases::Layout;
+use crate::cases::{Case, Layout};
 use crate::{elementwise, product, reduce, structure};
 
 /// The names of all ops, read from the sources of `src/ops` and from the rules of `src/scalar`.
-fn defined() -> BTreeSet<String> {
+pub(crate) fn defined() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in ["src/ops", "src/scalar"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -32,8 +32,12 @@ fn names_in(line: &str) -> Vec<String> {
 }
 
 fn checked() -> BTreeSet<String> {
-    let cases = [elementwise::cases(), reduce::cases(), product::cases(), structure::cases()];
-    cases.iter().flatten().flat_map(|case| case.checked_ops()).map(String::from).collect()
+    cases().iter().flat_map(Case::checked_ops).map(String::from).collect()
+}
+
+/// The cases of all families.
+pub(crate) fn cases() -> Vec<Case> {
+    [elementwise::cases(), reduce::cases(), product::cases(), structure::cases()].into_iter().flatten().collect()
 }
 
 #[test]

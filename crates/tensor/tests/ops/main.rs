@@ -4,6 +4,8 @@
 mod cases;
 mod coverage;
 mod elementwise;
+#[cfg(feature = "mutation")]
+mod mutation;
 mod product;
 mod properties;
 mod reduce;

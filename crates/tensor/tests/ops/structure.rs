@@ -11,7 +11,21 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(joins());
     cases.extend(indices());
     cases.extend(reuse());
+    cases.extend(custom());
     cases
+}
+
+/// Functions by closures, and hooks that leave the gradient as it is.
+fn custom() -> Vec<Case> {
+    vec![
+        case("custom", [any([2, 3]), any([3])], |x| {
+            Var::custom([x[0], x[1]], |[a, b]| a * b.sin(), |g, [a, b], _| [g * b.sin(), g * a * b.cos()])
+        }),
+        case("custom by its result", [any([2, 3])], |x| Var::custom([x[0]], |[x]| x.exp(), |g, _, y| [g * y])),
+        case("map_gradient", [any([2, 3])], |x| x[0].square().map_gradient(|g| 2.0 * g - g).sin()),
+        case("inspect_gradient", [any([2, 3])], |x| x[0].square().inspect_gradient(|_| ()).sin()),
+        case("scale_gradient", [any([2, 3])], |x| x[0].square().scale_gradient(1.0).sin()),
+    ]
 }
 
 fn views() -> Vec<Case> {
