@@ -26,6 +26,13 @@ impl Attrs {
         one.or_else(|| list.map(|list| list.iter().filter_map(Value::as_i64).map(|n| n as isize).collect()))
     }
 
+    /// A list of pairs of sizes.
+    pub(crate) fn pairs(&self, name: &str) -> Vec<(usize, usize)> {
+        let size = |n: &Value| n.as_u64().unwrap_or_else(|| panic!("`{name}` in {}", self.0)) as usize;
+        let pairs = self.0[name].as_array().unwrap_or_else(|| panic!("`{name}` in {}", self.0));
+        pairs.iter().map(|pair| (size(&pair[0]), size(&pair[1]))).collect()
+    }
+
     pub(crate) fn axis(&self) -> isize {
         self.integer("axis").expect("an axis")
     }

@@ -92,6 +92,10 @@ fn view<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -
         "permute" => first.permute(&attrs.integers("axes").expect("axes")),
         "reshape" => first.reshape(attrs.shape(first.numel())),
         "broadcast_to" => first.broadcast_to(attrs.shape(first.numel())),
+        "cumsum" => first.cumsum(attrs.axis()),
+        "flip" => first.flip(attrs.axes()),
+        "pad" => first.pad(&attrs.pairs("pads"), attrs.number("value", 0.0)),
+        "embedding" => first.embedding(&ints[0]),
         "narrow" => first.narrow(attrs.axis(), attrs.size("start"), attrs.size("length")),
         "concat" => Var::concat(x, attrs.axis()),
         "stack" => Var::stack(x, attrs.axis()),
@@ -120,10 +124,6 @@ fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attr
     let &first = x.first()?;
     Some(match op {
         "mish" => first * first.softplus().tanh(),
-        "embedding" => {
-            let rows = first.index_select(0, &ints[0].flatten());
-            rows.reshape([&ints[0].shape()[..], &first.shape()[1..]].concat())
-        }
         "nll" => reduced(-first.gather(-1, &ints[0].unsqueeze(-1)).squeeze(-1), attrs.reduction()),
         "l1" => reduced((first - x[1]).abs(), attrs.reduction()),
         "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),

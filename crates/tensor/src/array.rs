@@ -7,10 +7,12 @@ use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::map;
 use crate::ops::Op;
+use crate::ops::diagonal::{Diagonal, EmbedDiagonal};
 use crate::ops::elementwise::{Map, Scale};
 use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
 use crate::ops::matmul::MatMul;
 use crate::ops::reduce::{Sum, SumTo};
+use crate::ops::scan::CumSum;
 use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
 use crate::scalar::Elementwise;
 use crate::scalar::rules;
@@ -139,6 +141,18 @@ pub trait Array<T: Float>: Clone {
     #[track_caller]
     fn embed(&self, shape: &Shape, slices: impl IntoIterator<Item = Slice>) -> Self {
         unwrap(Self::try_apply(Embed { shape: shape.clone(), slices: slices.into_iter().collect() }, &[self]))
+    }
+    /// The elements whose positions on two axes are equal, along a new last axis.
+    fn diagonal(&self, axes: [usize; 2]) -> Self {
+        unwrap(Self::try_apply(Diagonal { axes }, &[self]))
+    }
+    /// The adjoint of [`diagonal`](Array::diagonal): these elements on the diagonal of an array of zeros.
+    fn embed_diagonal(&self, shape: &Shape, axes: [usize; 2]) -> Self {
+        unwrap(Self::try_apply(EmbedDiagonal { shape: shape.clone(), axes }, &[self]))
+    }
+    /// The sums up to each position of an axis, or from it on with `reverse`, which are each other's adjoints.
+    fn cumsum(&self, axis: usize, reverse: bool) -> Self {
+        unwrap(Self::try_apply(CumSum { axis, reverse }, &[self]))
     }
     /// Positions of an axis, picked by an index vector.
     #[track_caller]

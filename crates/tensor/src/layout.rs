@@ -173,6 +173,15 @@ impl Layout {
         runs
     }
 
+    /// The elements whose positions on two different axes are equal, along a new last axis.
+    pub(crate) fn diagonal(&self, axes: [usize; 2]) -> Layout {
+        let kept = |i: &usize| !axes.contains(i);
+        let (len, stride) = (axes.map(|i| self.shape[i]), axes.map(|i| self.strides[i]));
+        let sizes = (0..self.shape.rank()).filter(kept).map(|i| self.shape[i]).chain([len[0].min(len[1])]);
+        let strides = (0..self.shape.rank()).filter(kept).map(|i| self.strides[i]).chain([stride[0] + stride[1]]);
+        Layout { shape: Shape(sizes.collect()), strides: strides.collect(), offset: self.offset }
+    }
+
     /// The position of a multi-index in the buffer.
     pub(crate) fn position(&self, index: &[usize]) -> Option<usize> {
         if index.len() != self.shape.rank() || index.iter().zip(self.shape.iter()).any(|(i, d)| i >= d) {

@@ -5,6 +5,8 @@ mod copy;
 mod map;
 mod reduce;
 mod rows;
+mod scan;
+mod sort;
 mod split;
 mod update;
 

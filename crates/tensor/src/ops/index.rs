@@ -26,14 +26,14 @@ fn elements(index: &Tensor<i64>) -> &[i64] {
 }
 
 /// An array around one axis: `[outer, len, inner]`.
-struct Around {
-    outer: usize,
-    len: usize,
-    inner: usize,
+pub(super) struct Around {
+    pub(super) outer: usize,
+    pub(super) len: usize,
+    pub(super) inner: usize,
 }
 
 impl Around {
-    fn of(shape: &Shape, axis: usize) -> Around {
+    pub(super) fn of(shape: &Shape, axis: usize) -> Around {
         Around { outer: shape[..axis].iter().product(), len: shape[axis], inner: shape[axis + 1..].iter().product() }
     }
 
@@ -219,6 +219,35 @@ methods! {
     pub fn try_index_select(&self, axis: isize, index: &Tensor<i64>) -> Result<Self> {
         let axis = Array::shape(self).axis("index_select", axis)?;
         Array::try_apply(IndexSelect { axis, index: index.clone() }, &[self])
+    }
+
+    /// The rows of this table, `[n, ..]`, that an index of any shape names, in that shape: `[index.., ..]`. The gradient
+    /// is added back to the rows.
+    ///
+    /// # Panics
+    /// If the table is a scalar, or an index is out of range.
+    ///
+    /// ```
+    /// # use tensor::Tensor;
+    /// let table = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]);
+    /// assert_eq!(*table.embedding(&Tensor::from([[1i64, 0, 1]])).shape(), [1, 3, 2]);
+    /// ```
+    #[track_caller]
+    pub fn embedding(&self, index: &Tensor<i64>) -> Self {
+        unwrap(self.try_embedding(index))
+    }
+
+    /// [`embedding`](Self::embedding), returning the error.
+    #[track_caller]
+    pub fn try_embedding(&self, index: &Tensor<i64>) -> Result<Self> {
+        let shape = Array::shape(self);
+        let Some((&rows, rest)) = shape.split_first() else {
+            return Err(Error::Shape { op: "embedding", expected: "a table of shape [n, ..]".into(), got: shape });
+        };
+        let mut out = index.shape().clone();
+        out.0.extend_from_slice(rest);
+        let index = check("embedding", index, 0, rows)?.flatten();
+        Array::try_apply(IndexSelect { axis: 0, index }, &[self])?.try_reshape(out)
     }
 
     /// One element for each element of the index: its own position, but `index` along `axis`. The gradient is added

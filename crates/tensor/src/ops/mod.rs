@@ -1,7 +1,9 @@
 //! The ops: one file a family, where an op's value and its gradient stand side by side.
 
+pub mod arrange;
 pub mod cross_entropy;
 pub mod custom;
+pub mod diagonal;
 pub mod elementwise;
 pub mod index;
 pub mod join;
@@ -9,7 +11,9 @@ pub mod matmul;
 pub mod norm;
 mod operators;
 pub mod reduce;
+pub mod scan;
 pub mod softmax;
+pub mod sort;
 pub mod view;
 
 use crate::array::Array;

@@ -139,6 +139,32 @@ fn views() {
 }
 
 #[test]
+fn arrangements() {
+    fails!("cumsum: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.cumsum(2));
+    fails!("flip: axis -3 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.flip(-3));
+    fails!("flip: axis -1 of shape [2, 3] is named twice", [a [2, 3]] a.flip([1, -1]));
+    fails!(
+        "pad: expected 2 pairs of widths, one for each axis of shape [2, 3], got 1",
+        [a [2, 3]] a.pad(&[(1, 1)], 0.0)
+    );
+    fails!(
+        "pad: shape [2] with widths [(18446744073709551615, 0)] has too many elements",
+        [a [2]] a.pad(&[(usize::MAX, 0)], 0.0)
+    );
+    fails!("tile: shape [2, 3] 18446744073709551615 times has too many elements", [a [2, 3]] a.tile(&[usize::MAX]));
+    fails!("repeat: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.repeat(2, 1));
+    fails!("repeat: shape [2, 9223372036854775807] has too many elements", [a [2, 1]] a.repeat(1, usize::MAX / 2));
+    fails!("diagonal: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.diagonal(0, 2));
+    fails!("diagonal: axis -2 of shape [2, 3] is named twice", [a [2, 3]] a.diagonal(0, -2));
+    fails!("tril: expected matrices, got shape [3]", [a [3]] a.tril(0));
+    fails!("triu: expected matrices, got shape []", [a ()] a.triu(0));
+    fails!("sort: axis 0 is out of range for shape [] of rank 0", [a ()] a.sort(0, false));
+    fails!("argsort: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.argsort(2, false));
+    fails!("topk: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.topk(1, 2, true));
+    fails!("topk: expected at least 4 elements along axis 1, got shape [2, 3]", [a [2, 3]] a.topk(4, -1, true));
+}
+
+#[test]
 fn joins() {
     macro_rules! joined {
         ($message:expr, $join:ident, $shapes:expr, $axis:expr) => {{
@@ -169,6 +195,8 @@ fn indices() {
     fails!("index_select: index 2 at position 1 is out of range for axis 0 of length 2", [a [2, 3]] a.index_select(0, &index));
     let index = vector([-1, 0]);
     fails!("index_select: index -1 at position 0 is out of range for axis 1 of length 3", [a [2, 3]] a.index_select(1, &index));
+    fails!("embedding: index -1 at position 0 is out of range for axis 0 of length 2", [a [2, 3]] a.embedding(&index));
+    fails!("embedding: expected a table of shape [n, ..], got shape []", [a ()] a.embedding(&index));
     let index = Tensor::<i64>::zeros([2, 1]);
     fails!("index_select: expected an index of rank 1, got shape [2, 1]", [a [2, 3]] a.index_select(0, &index));
     fails!("index_select: axis 2 is out of range for shape [2, 3] of rank 2", [a [2, 3]] a.index_select(2, &index));

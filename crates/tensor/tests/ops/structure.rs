@@ -3,7 +3,7 @@
 use tensor::rules::Chain;
 use tensor::{Tensor, Var, s};
 
-use crate::cases::{Case, any, case, off_kinks};
+use crate::cases::{Case, any, case, off_kinks, spread};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = views();
@@ -12,19 +12,73 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(indices());
     cases.extend(reuse());
     cases.extend(custom());
+    cases.extend(arrange());
+    cases.extend(diagonals());
+    cases.extend(scans());
+    cases.extend(sorts());
     cases
 }
 
-/// Functions by closures, and hooks that leave the gradient as it is.
-fn custom() -> Vec<Case> {
+fn arrange() -> Vec<Case> {
     vec![
-        case("custom", [any([2, 3]), any([3])], |x| {
-            Var::custom([x[0], x[1]], |[a, b]| a * b.sin(), |g, [a, b], _| [g * b.sin(), g * a * b.cos()])
-        }),
-        case("custom by its result", [any([2, 3])], |x| Var::custom([x[0]], |[x]| x.exp(), |g, _, y| [g * y])),
-        case("map_gradient", [any([2, 3])], |x| x[0].square().map_gradient(|g| 2.0 * g - g).sin()),
-        case("inspect_gradient", [any([2, 3])], |x| x[0].square().inspect_gradient(|_| ()).sin()),
-        case("scale_gradient", [any([2, 3])], |x| x[0].square().scale_gradient(1.0).sin()),
+        case("flip", [any([3, 4])], |x| x[0].flip(1).square()),
+        case("flip of several axes", [any([2, 3, 4])], |x| x[0].flip([0, -1]).sin() * x[0]),
+        case("flip of all axes", [any([2, 3])], |x| x[0].flip(..)),
+        case("flip of no axes", [any([2, 3])], |x| x[0].flip([0isize; 0])),
+        case("flip of a scalar", [any(())], |x| x[0].flip(..).exp()),
+        case("flip of nothing", [any([2, 0, 3])], |x| x[0].flip([0, 1])),
+        case("pad", [any([2, 3])], |x| x[0].pad(&[(1, 0), (2, 1)], 0.5).square()),
+        case("pad by nothing", [any([2, 3])], |x| x[0].pad(&[(0, 0), (0, 0)], 0.5).sin()),
+        case("pad of a scalar", [any(())], |x| x[0].pad(&[], 0.5)),
+        case("pad of nothing", [any([0, 3])], |x| x[0].pad(&[(1, 1), (0, 2)], 0.5).exp()),
+        case("tile", [any([2, 3])], |x| x[0].tile(&[2, 3]).square() * x[0].tile(&[4, 1, 3]).sum(1)),
+        case("tile of the last axis", [any([2, 3])], |x| x[0].tile(&[2]).sin()),
+        case("tile with new axes", [any([3])], |x| x[0].tile(&[2, 1, 2]).exp()),
+        case("tile of a scalar", [any(())], |x| x[0].tile(&[2, 2]).square()),
+        case("tile no times", [any([2, 3])], |x| x[0].tile(&[0, 2])),
+        case("tile of nothing", [any([2, 0])], |x| x[0].tile(&[2, 2])),
+        case("repeat", [any([2, 3])], |x| x[0].repeat(1, 2).sin()),
+        case("repeat along the first axis", [any([2, 3, 2])], |x| x[0].repeat(-3, 3).square()),
+        case("repeat no times", [any([2, 3])], |x| x[0].repeat(0, 0)),
+        case("repeat of nothing", [any([2, 0])], |x| x[0].repeat(0, 2)),
+    ]
+}
+
+fn diagonals() -> Vec<Case> {
+    vec![
+        case("diagonal", [any([3, 3])], |x| x[0].diagonal(0, 1).square()),
+        case("diagonal of a wide matrix", [any([2, 4])], |x| x[0].diagonal(1, 0).exp()),
+        case("diagonal of outer axes", [any([3, 2, 4])], |x| x[0].diagonal(0, -1).sin()),
+        case("diagonal of nothing", [any([2, 0, 3])], |x| x[0].diagonal(1, 2)),
+        case("tril", [any([3, 4])], |x| x[0].tril(0).exp()),
+        case("tril above the diagonal", [any([2, 3, 3])], |x| x[0].tril(1).square()),
+        case("tril of nothing", [any([0, 3])], |x| x[0].tril(0)),
+        case("triu", [any([4, 3])], |x| x[0].triu(0).sin()),
+        case("triu below the diagonal", [any([2, 3, 2])], |x| x[0].triu(-1).square()),
+        case("triu of nothing", [any([2, 0, 3])], |x| x[0].triu(0)),
+    ]
+}
+
+fn scans() -> Vec<Case> {
+    vec![
+        case("cumsum", [any([3, 4])], |x| x[0].cumsum(1).square()),
+        case("cumsum along the first axis", [any([3, 4])], |x| x[0].cumsum(0).sin()),
+        case("cumsum along a middle axis", [any([2, 3, 4])], |x| x[0].cumsum(-2).exp()),
+        case("cumsum of one", [any([2, 1])], |x| x[0].cumsum(1).square()),
+        case("cumsum of nothing", [any([0, 3])], |x| x[0].cumsum(0)),
+        case("cumsum of no rows", [any([3, 0])], |x| x[0].cumsum(0)),
+    ]
+}
+
+fn sorts() -> Vec<Case> {
+    vec![
+        case("sort", [spread([3, 4])], |x| x[0].sort(1, false).0.square()).distinct(),
+        case("sort, descending", [spread([3, 4])], |x| x[0].sort(0, true).0.sin() * x[0]).distinct(),
+        case("sort of nothing", [any([2, 0])], |x| x[0].sort(1, false).0),
+        case("topk", [spread([3, 5])], |x| x[0].topk(2, 1, true).0.square()).distinct(),
+        case("topk of the smallest", [spread([4, 2, 3])], |x| x[0].topk(3, 0, false).0.exp()).distinct(),
+        case("topk of none", [any([2, 3])], |x| x[0].topk(0, -1, true).0),
+        case("topk of nothing", [any([0, 3])], |x| x[0].topk(2, 1, true).0),
     ]
 }
 
@@ -99,6 +153,9 @@ fn indices() -> Vec<Case> {
         }),
         case("index_select of none", [any([3, 4])], move |x| x[0].index_select(0, &none)),
         case("index_select of nothing", [any([2, 0])], |x| x[0].index_select(0, &Tensor::from([1i64, 1]))),
+        case("embedding", [any([3, 4])], |x| x[0].embedding(&Tensor::from([[2i64, 0, 2], [1, 1, 2]])).square()),
+        case("embedding by a number", [any([3, 2])], |x| x[0].embedding(&Tensor::from(1i64)).sin()),
+        case("embedding of nothing", [any([3, 2])], |x| x[0].embedding(&Tensor::<i64>::zeros([2, 0]))),
         case("gather", [any([3, 3])], move |x| x[0].gather(0, &matrix()).sin()),
         case("gather along the last axis", [any([3, 4])], move |x| x[0].gather(-1, &column())),
         case("gather of none", [any([3, 4])], move |x| x[0].gather(0, &nothing())),
@@ -119,5 +176,18 @@ fn reuse() -> Vec<Case> {
         case("x·x − x/eˣ", [any([2, 3])], |x| x[0] * x[0] - x[0] / x[0].exp()),
         case("x plus its own row sums", [any([2, 3])], |x| x[0].tanh() * x[0].sum_keepdim(1)),
         case("one of two inputs unused", [any([2]), any([3])], |x| x[1].square()),
+    ]
+}
+
+/// Functions by closures, and hooks that leave the gradient as it is.
+fn custom() -> Vec<Case> {
+    vec![
+        case("custom", [any([2, 3]), any([3])], |x| {
+            Var::custom([x[0], x[1]], |[a, b]| a * b.sin(), |g, [a, b], _| [g * b.sin(), g * a * b.cos()])
+        }),
+        case("custom by its result", [any([2, 3])], |x| Var::custom([x[0]], |[x]| x.exp(), |g, _, y| [g * y])),
+        case("map_gradient", [any([2, 3])], |x| x[0].square().map_gradient(|g| 2.0 * g - g).sin()),
+        case("inspect_gradient", [any([2, 3])], |x| x[0].square().inspect_gradient(|_| ()).sin()),
+        case("scale_gradient", [any([2, 3])], |x| x[0].square().scale_gradient(1.0).sin()),
     ]
 }

@@ -1,6 +1,7 @@
 //! The values of every op against naive loops, at either precision and on every layout; and the same bits from large
 //! inputs at every number of threads.
 
+mod arrange;
 mod elementwise;
 mod naive;
 mod structure;

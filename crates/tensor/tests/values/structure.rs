@@ -6,13 +6,18 @@ use super::layouts;
 use super::naive::{Naive, same};
 
 /// The element at (i, j, k) is 100·i + 10·j + k.
-fn digits(shape: &[usize]) -> Tensor<f64> {
+pub(crate) fn digits(shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |i| i.iter().fold(0.0, |n, &i| 10.0 * n + i as f64))
 }
 
 /// Compares an op on every layout of `digits(shape)` with what stands at each index of the result.
 #[track_caller]
-fn check(shape: &[usize], f: impl Fn(&Tensor<f64>) -> Tensor<f64>, out: &[usize], at: impl Fn(&[usize]) -> f64) {
+pub(crate) fn check(
+    shape: &[usize],
+    f: impl Fn(&Tensor<f64>) -> Tensor<f64>,
+    out: &[usize],
+    at: impl Fn(&[usize]) -> f64,
+) {
     for x in layouts(&digits(shape)) {
         same("value", &f(&x), &Naive::from_fn(out, &at), 0.0);
     }
