@@ -32,6 +32,13 @@ fn unary<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>
         "sign" => x.sign(),
         "sin" => x.sin(),
         "cos" => x.cos(),
+        "tan" => x.tan(),
+        "asin" => x.asin(),
+        "acos" => x.acos(),
+        "atan" => x.atan(),
+        "sinh" => x.sinh(),
+        "cosh" => x.cosh(),
+        "mish" => x.mish(),
         "tanh" => x.tanh(),
         "sigmoid" => x.sigmoid(),
         "log_sigmoid" => x.log_sigmoid(),
@@ -59,6 +66,8 @@ fn binary<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>]) -> Option<Var<
         "mul" => a * b,
         "div" => a / b,
         "pow" => a.pow(b),
+        "atan2" => a.atan2(b),
+        "hypot" => a.hypot(b),
         "maximum" => a.maximum(b),
         "minimum" => a.minimum(b),
         "where" => a.select(&ints[0].map_elements(|condition| condition != 0), b),
@@ -123,7 +132,6 @@ fn cost<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -
 fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
     let &first = x.first()?;
     Some(match op {
-        "mish" => first * first.softplus().tanh(),
         "nll" => reduced(-first.gather(-1, &ints[0].unsqueeze(-1)).squeeze(-1), attrs.reduction()),
         "l1" => reduced((first - x[1]).abs(), attrs.reduction()),
         "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),

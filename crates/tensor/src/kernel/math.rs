@@ -15,6 +15,8 @@ use super::cpu::MulAdd;
 
 mod erf;
 mod exp;
+mod hyperbolic;
+mod inverse;
 mod ln;
 mod pow;
 mod trig;
@@ -36,12 +38,49 @@ pub trait Math: Copy {
     fn ln_1p<M: MulAdd>(self) -> Self;
     fn sin<M: MulAdd>(self) -> Self;
     fn cos<M: MulAdd>(self) -> Self;
+    fn tan<M: MulAdd>(self) -> Self;
+    fn asin<M: MulAdd>(self) -> Self;
+    fn acos<M: MulAdd>(self) -> Self;
+    fn atan<M: MulAdd>(self) -> Self;
+    /// The angle of the point (`x`, `self`).
+    fn atan2<M: MulAdd>(self, x: Self) -> Self;
+    /// √(`self`² + `other`²).
+    fn hypot(self, other: Self) -> Self;
+    fn sinh<M: MulAdd>(self) -> Self;
+    fn cosh<M: MulAdd>(self) -> Self;
     fn tanh<M: MulAdd>(self) -> Self;
     fn sigmoid<M: MulAdd>(self) -> Self;
     fn erf<M: MulAdd>(self) -> Self;
     fn pow<M: MulAdd>(self, exponent: Self) -> Self;
     /// `selfⁿ`.
     fn powi(self, n: i32) -> Self;
+    fn floor(self) -> Self;
+    fn ceil(self) -> Self;
+    fn trunc(self) -> Self;
+    /// The nearest integer, of two the even one.
+    fn round(self) -> Self;
+}
+
+/// The rounding functions, which are an instruction each, but for the baseline of x86-64, where they are calls.
+macro_rules! rounding {
+    ($t:ty) => {
+        #[inline(always)]
+        fn floor(self) -> $t {
+            <$t>::floor(self)
+        }
+        #[inline(always)]
+        fn ceil(self) -> $t {
+            <$t>::ceil(self)
+        }
+        #[inline(always)]
+        fn trunc(self) -> $t {
+            <$t>::trunc(self)
+        }
+        #[inline(always)]
+        fn round(self) -> $t {
+            <$t>::round_ties_even(self)
+        }
+    };
 }
 
 impl Math for f32 {
@@ -82,6 +121,41 @@ impl Math for f32 {
         trig::cos::<M>(self)
     }
     #[inline(always)]
+    fn tan<M: MulAdd>(self) -> f32 {
+        trig::tan::<M>(self)
+    }
+    #[inline(always)]
+    fn asin<M: MulAdd>(self) -> f32 {
+        inverse::asin::<M>(self)
+    }
+    #[inline(always)]
+    fn acos<M: MulAdd>(self) -> f32 {
+        inverse::acos::<M>(self)
+    }
+    #[inline(always)]
+    fn atan<M: MulAdd>(self) -> f32 {
+        inverse::atan::<M>(self)
+    }
+    #[inline(always)]
+    fn atan2<M: MulAdd>(self, x: f32) -> f32 {
+        inverse::atan2::<M>(self, x)
+    }
+    /// In `f64`, where no square of an `f32` overflows or vanishes.
+    #[inline(always)]
+    fn hypot(self, other: f32) -> f32 {
+        let (a, b) = (self as f64, other as f64);
+        let infinite = (self.abs() == f32::INFINITY) | (other.abs() == f32::INFINITY);
+        if infinite { f32::INFINITY } else { (a * a + b * b).sqrt() as f32 }
+    }
+    #[inline(always)]
+    fn sinh<M: MulAdd>(self) -> f32 {
+        hyperbolic::sinh::<M>(self)
+    }
+    #[inline(always)]
+    fn cosh<M: MulAdd>(self) -> f32 {
+        hyperbolic::cosh::<M>(self)
+    }
+    #[inline(always)]
     fn tanh<M: MulAdd>(self) -> f32 {
         exp::tanh::<M>(self)
     }
@@ -101,6 +175,7 @@ impl Math for f32 {
     fn powi(self, n: i32) -> f32 {
         pow::powi(self, n)
     }
+    rounding!(f32);
 }
 
 /// The library's functions: `f64` is chosen for accuracy (it is what gradients are checked in), not for speed.
@@ -142,6 +217,38 @@ impl Math for f64 {
         f64::cos(self)
     }
     #[inline(always)]
+    fn tan<M: MulAdd>(self) -> f64 {
+        f64::tan(self)
+    }
+    #[inline(always)]
+    fn asin<M: MulAdd>(self) -> f64 {
+        f64::asin(self)
+    }
+    #[inline(always)]
+    fn acos<M: MulAdd>(self) -> f64 {
+        f64::acos(self)
+    }
+    #[inline(always)]
+    fn atan<M: MulAdd>(self) -> f64 {
+        f64::atan(self)
+    }
+    #[inline(always)]
+    fn atan2<M: MulAdd>(self, x: f64) -> f64 {
+        f64::atan2(self, x)
+    }
+    #[inline(always)]
+    fn hypot(self, other: f64) -> f64 {
+        f64::hypot(self, other)
+    }
+    #[inline(always)]
+    fn sinh<M: MulAdd>(self) -> f64 {
+        f64::sinh(self)
+    }
+    #[inline(always)]
+    fn cosh<M: MulAdd>(self) -> f64 {
+        f64::cosh(self)
+    }
+    #[inline(always)]
     fn tanh<M: MulAdd>(self) -> f64 {
         f64::tanh(self)
     }
@@ -163,6 +270,7 @@ impl Math for f64 {
     fn powi(self, n: i32) -> f64 {
         f64::powi(self, n)
     }
+    rounding!(f64);
 }
 
 /// `c[0] + c[1]·x + c[2]·x² + …`, from the highest degree down.

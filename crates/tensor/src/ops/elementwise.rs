@@ -104,6 +104,8 @@ table! {
         => select_positive(x, x.lit(SELU_SCALE) * x, x.lit(SELU_SCALE * SELU_ALPHA) * x.exp_m1()),
         vjp(g) [select_positive(x, g.lit(SELU_SCALE) * g, g.chain(y + y.lit(SELU_SCALE * SELU_ALPHA)))];
     Silu "silu" [x] -> y => x * x.sigmoid(), d [{ let s = x.sigmoid(); s + y * (s.lit(1.0) - s) }];
+    Mish "mish" [x] -> y => x * x.softplus().tanh(),
+        d [{ let t = x.softplus().tanh(); t + x * ((t.lit(1.0) - t * t) * x.sigmoid()) }];
     Gelu "gelu" [x] -> y => x * normal_cdf(x),
         d [normal_cdf(x) + x * (x.lit(DENSITY) * (x.lit(-0.5) * x * x).exp())];
     GeluTanh "gelu_tanh" [x] -> y => {
@@ -170,6 +172,26 @@ unary! {
     sin => Sin;
     /// The cosine; the gradient is −sin x.
     cos => Cos;
+    /// The tangent; the gradient is 1 + tan² x.
+    tan => Tan;
+    /// The angle between −π/2 and π/2 whose sine is x, NaN beyond ±1; the gradient is 1/√(1 − x²), infinite at ±1.
+    asin => Asin;
+    /// The angle between 0 and π whose cosine is x, NaN beyond ±1; the gradient is −1/√(1 − x²), infinite at ±1.
+    acos => Acos;
+    /// The angle between −π/2 and π/2 whose tangent is x; the gradient is 1/(1 + x²).
+    atan => Atan;
+    /// The hyperbolic sine; the gradient is cosh x.
+    sinh => Sinh;
+    /// The hyperbolic cosine; the gradient is sinh x.
+    cosh => Cosh;
+    /// The largest integer that is at most x; the gradient is 0.
+    floor => Floor;
+    /// The smallest integer that is at least x; the gradient is 0.
+    ceil => Ceil;
+    /// The integer part of x, rounded towards 0; the gradient is 0.
+    trunc => Trunc;
+    /// The nearest integer, of two the even one; the gradient is 0.
+    round => Round;
     /// The hyperbolic tangent; the gradient is 1 − tanh² x.
     tanh => Tanh;
     /// The logistic function σ(x) = 1/(1 + e⁻ˣ); the gradient is σ(x)·(1 − σ(x)).
@@ -190,6 +212,8 @@ unary! {
     selu => Selu;
     /// x·σ(x), also called swish; the gradient is σ(x) + x·σ(x)·(1 − σ(x)).
     silu => Silu;
+    /// x·tanh(ln(1 + eˣ)) (Misra, 2019); the gradient is t + x·(1 − t²)·σ(x), where t is the tanh.
+    mish => Mish;
     /// x·Φ(x) with the normal distribution function Φ; the gradient is Φ(x) + x·φ(x).
     gelu => Gelu;
     /// [`gelu`](Self::gelu) by its approximation with tanh: ½x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
@@ -236,6 +260,11 @@ binary! {
     div try_div Div;
     /// aᵇ, elementwise with broadcasting; the gradients are g·b·aᵇ⁻¹ (0 for b = 0) and g·aᵇ·ln a (0 for a = 0 ≤ b).
     pow try_pow Pow;
+    /// The angle of the point (b, a), between −π and π, with the signs of zeros and infinities that C gives; the gradients
+    /// are g·b/(a² + b²) and −g·a/(a² + b²), and 0 at the origin.
+    atan2 try_atan2 Atan2;
+    /// √(a² + b²), which overflows only where the result does; the gradients are g·a/y and g·b/y, and 0 at the origin.
+    hypot try_hypot Hypot;
     /// The larger of a and b, NaN if either is; the gradient goes to the larger, and half to each at a tie.
     maximum try_maximum Maximum;
     /// The smaller of a and b, NaN if either is; the gradient goes to the smaller, and half to each at a tie.

@@ -102,6 +102,38 @@ macro_rules! float_reading {
             $wrap(Math::cos::<$M>($value(self)))
         }
         #[inline(always)]
+        fn tan(self) -> Self {
+            $wrap(Math::tan::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn asin(self) -> Self {
+            $wrap(Math::asin::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn acos(self) -> Self {
+            $wrap(Math::acos::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn atan(self) -> Self {
+            $wrap(Math::atan::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn atan2(self, x: Self) -> Self {
+            $wrap(Math::atan2::<$M>($value(self), $value(x)))
+        }
+        #[inline(always)]
+        fn hypot(self, other: Self) -> Self {
+            $wrap(Math::hypot($value(self), $value(other)))
+        }
+        #[inline(always)]
+        fn sinh(self) -> Self {
+            $wrap(Math::sinh::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn cosh(self) -> Self {
+            $wrap(Math::cosh::<$M>($value(self)))
+        }
+        #[inline(always)]
         fn tanh(self) -> Self {
             $wrap(Math::tanh::<$M>($value(self)))
         }
@@ -120,6 +152,22 @@ macro_rules! float_reading {
         #[inline(always)]
         fn powi(self, n: i32) -> Self {
             $wrap(Math::powi($value(self), n))
+        }
+        #[inline(always)]
+        fn floor(self) -> Self {
+            $wrap(Math::floor($value(self)))
+        }
+        #[inline(always)]
+        fn ceil(self) -> Self {
+            $wrap(Math::ceil($value(self)))
+        }
+        #[inline(always)]
+        fn trunc(self) -> Self {
+            $wrap(Math::trunc($value(self)))
+        }
+        #[inline(always)]
+        fn round(self) -> Self {
+            $wrap(Math::round($value(self)))
         }
     };
 }

@@ -73,6 +73,38 @@ pub trait Scalar:
     fn cos(self) -> Self {
         Self::call(rules::Cos, [self])
     }
+    /// The tangent.
+    fn tan(self) -> Self {
+        Self::call(rules::Tan, [self])
+    }
+    /// The angle between −π/2 and π/2 whose sine this is.
+    fn asin(self) -> Self {
+        Self::call(rules::Asin, [self])
+    }
+    /// The angle between 0 and π whose cosine this is.
+    fn acos(self) -> Self {
+        Self::call(rules::Acos, [self])
+    }
+    /// The angle between −π/2 and π/2 whose tangent this is.
+    fn atan(self) -> Self {
+        Self::call(rules::Atan, [self])
+    }
+    /// The angle of the point (`x`, `self`), between −π and π.
+    fn atan2(self, x: Self) -> Self {
+        Self::call(rules::Atan2, [self, x])
+    }
+    /// √(`self`² + `other`²), which overflows only where the result does.
+    fn hypot(self, other: Self) -> Self {
+        Self::call(rules::Hypot, [self, other])
+    }
+    /// The hyperbolic sine.
+    fn sinh(self) -> Self {
+        Self::call(rules::Sinh, [self])
+    }
+    /// The hyperbolic cosine.
+    fn cosh(self) -> Self {
+        Self::call(rules::Cosh, [self])
+    }
     /// The hyperbolic tangent.
     fn tanh(self) -> Self {
         Self::call(rules::Tanh, [self])
@@ -92,6 +124,23 @@ pub trait Scalar:
     /// `self` to an integer power.
     fn powi(self, n: i32) -> Self {
         Self::call(rules::Powi { n }, [self])
+    }
+
+    /// The largest integer that is not larger.
+    fn floor(self) -> Self {
+        Self::call(rules::Floor, [self])
+    }
+    /// The smallest integer that is not smaller.
+    fn ceil(self) -> Self {
+        Self::call(rules::Ceil, [self])
+    }
+    /// The nearest integer towards 0.
+    fn trunc(self) -> Self {
+        Self::call(rules::Trunc, [self])
+    }
+    /// The nearest integer, of two the even one (unlike [`f64::round`]).
+    fn round(self) -> Self {
+        Self::call(rules::Round, [self])
     }
 
     /// 1 / x.

@@ -74,6 +74,23 @@ table! {
     Sqrt "sqrt" [x] -> y => x.sqrt(), d [y.lit(0.5) / y];
     Sin "sin" [x] -> y => x.sin(), d [x.cos()];
     Cos "cos" [x] -> y => x.cos(), d [-x.sin()];
+    Tan "tan" [x] -> y => x.tan(), d [y * y + y.lit(1.0)];
+    Asin "asin" [x] -> y => x.asin(), d [arc_slope(x)];
+    Acos "acos" [x] -> y => x.acos(), d [-arc_slope(x)];
+    Atan "atan" [x] -> y => x.atan(), d [(x * x + x.lit(1.0)).recip()];
+    Sinh "sinh" [x] -> y => x.sinh(), d [x.cosh()];
+    Cosh "cosh" [x] -> y => x.cosh(), d [x.sinh()];
+    // Towards y it is x/r², towards x it is −y/r², where r² might overflow or vanish. At the origin, where the angle
+    // jumps, it is 0.
+    Atan2 "atan2" [a, b] -> y => a.atan2(b), vjp(g) [
+        { let r = a.hypot(b); or_zero_at(r, g.chain(b / r / r)) }, { let r = a.hypot(b); or_zero_at(r, g.chain(-(a / r / r))) }
+    ];
+    // At the origin it is 0, the subgradient of least norm.
+    Hypot "hypot" [a, b] -> y => a.hypot(b), vjp(g) [or_zero_at(y, g.chain(a / y)), or_zero_at(y, g.chain(b / y))];
+    Floor "floor" [x] -> y => x.floor(), vjp(g) [g.lit(0.0)];
+    Ceil "ceil" [x] -> y => x.ceil(), vjp(g) [g.lit(0.0)];
+    Trunc "trunc" [x] -> y => x.trunc(), vjp(g) [g.lit(0.0)];
+    Round "round" [x] -> y => x.round(), vjp(g) [g.lit(0.0)];
     Tanh "tanh" [x] -> y => x.tanh(), d [y.lit(1.0) - y * y];
     Sigmoid "sigmoid" [x] -> y => x.sigmoid(), d [y * (y.lit(1.0) - y)];
     Softplus "softplus" [x] -> y => x.maximum(x.lit(0.0)) + (-x.abs()).exp().ln_1p(), d [x.sigmoid()];
@@ -100,6 +117,12 @@ table! {
     // `a` where the mask is not 0, else `b`.
     Select "select" [mask, a, b] -> y => A::select(mask.eq(mask.lit(0.0)), b, a),
         vjp(g) [g.lit(0.0), or_zero_at(mask, g), A::select(mask.eq(mask.lit(0.0)), g, g.lit(0.0))];
+}
+
+/// 1/√(1 − x²), infinite at ±1.
+#[inline(always)]
+fn arc_slope<A: Scalar>(x: A) -> A {
+    ((x.lit(1.0) - x) * (x.lit(1.0) + x)).sqrt().recip()
 }
 
 /// `negative` for x < 0, `positive` for x > 0 or NaN, and 0 at 0.

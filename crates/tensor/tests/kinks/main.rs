@@ -2,12 +2,17 @@
 
 mod tables;
 
-use tables::{Function, INF, KINKS, NAN, POWERS, ROOTS, Row, STABLE, TIES, ZERO_TIMES_INFINITY, guarded};
+use tables::{ANGLES, Function, INF, KINKS, NAN, POWERS, ROOTS, Row, STABLE, TIES, ZERO_TIMES_INFINITY, guarded};
 use tensor::{Tape, Tensor, Var, rng};
 
 #[test]
 fn kinks() {
     KINKS.iter().for_each(check);
+}
+
+#[test]
+fn angles() {
+    ANGLES.iter().for_each(check);
 }
 
 #[test]
@@ -73,6 +78,9 @@ fn second_derivatives_at_kinks() {
     second(&[0.0, 2.0], |x| guarded(x[0], |x| x.recip()), &[0.0, 0.25]);
     second(&[0.0, 4.0], |x| x[0].sqrt() * 0.0, &[0.0, 0.0]);
     second(&[0.0, 0.0], |x| x[0].norm(..), &[0.0, 0.0]);
+    second(&[0.0, 0.0], |x| x[0].hypot(x[0]), &[0.0, 0.0]);
+    second(&[0.0, 0.0], |x| x[0].atan2(x[0]), &[0.0, 0.0]);
+    second(&[-1000.0, 1000.0], |x| x[0].mish(), &[0.0, 0.0]);
     second(&[0.0, -1.0, 2.0], |x| x[0].relu() * x[0], &[0.0, 0.0, 2.0]);
     second(&[0.0, -1.0, 2.0], |x| x[0].abs() * x[0], &[0.0, -2.0, 2.0]);
     second(&[0.0, 1.0], |x| x[0].powf(2.0), &[2.0, 2.0]);

@@ -25,6 +25,17 @@ const UNARY: &[(&str, Domain, Unary)] = &[
     ("square", any, |x| x.square()),
     ("sin", any, |x| x.sin()),
     ("cos", any, |x| x.cos()),
+    ("tan", |shape| any(shape) * 0.8, |x| x.tan()),
+    ("asin", |shape| any(shape) * 0.5, |x| x.asin()),
+    ("acos", |shape| any(shape) * 0.5, |x| x.acos()),
+    ("atan", any, |x| x.atan()),
+    ("sinh", any, |x| x.sinh()),
+    ("cosh", any, |x| x.cosh()),
+    ("floor", off_kinks, |x| x.floor()),
+    ("ceil", off_kinks, |x| x.ceil()),
+    ("trunc", off_kinks, |x| x.trunc()),
+    ("round", off_kinks, |x| x.round()),
+    ("mish", any, |x| x.mish()),
     ("tanh", any, |x| x.tanh()),
     ("sigmoid", any, |x| x.sigmoid()),
     ("log_sigmoid", any, |x| x.log_sigmoid()),
@@ -64,6 +75,8 @@ const BINARY: &[(&str, [Domain; 2], Binary)] = &[
     ("mul", [any, any], |a, b| a * b),
     ("div", [any, nonzero], |a, b| a / b),
     ("pow", [positive, any], |a, b| a.pow(b)),
+    ("atan2", [nonzero, nonzero], |a, b| a.atan2(b)),
+    ("hypot", [nonzero, nonzero], |a, b| a.hypot(b)),
     ("maximum", [spread, between], |a, b| a.maximum(b)),
     ("minimum", [spread, between], |a, b| a.minimum(b)),
     ("select", [any, off_kinks], |a, b| a.select(&b.value().map_elements(|b| b > 0.0), b)),
@@ -79,7 +92,7 @@ const BINARY: &[(&str, [Domain; 2], Binary)] = &[
 struct Mish;
 
 impl Elementwise<1> for Mish {
-    const NAME: &'static str = "mish";
+    const NAME: &'static str = "mish_by_duals";
     fn eval<A: Scalar>(self, [x]: [A; 1]) -> A {
         x * x.softplus().tanh()
     }

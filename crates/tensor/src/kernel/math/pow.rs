@@ -98,7 +98,7 @@ fn log2_reduced<M: MulAdd>(m: f64) -> f64 {
 
 /// 2ᵗ = 2ⁿ·(1 + m) for |t| < 1022 as the pair of 2ⁿ and m, with n = 0 and m = 2ᵗ − 1 near zero.
 #[inline(always)]
-fn exp2_m1<M: MulAdd>(t: f64) -> (f64, f64) {
+pub(super) fn exp2_m1<M: MulAdd>(t: f64) -> (f64, f64) {
     // 2ʳ − 1 = r·p(r) for |r| ≤ ½, with relative error 2^-37.7.
     const P: [f64; 8] = [
         0.6931471805568643,

@@ -1,4 +1,4 @@
-//! sin and cos in `f64`, by one odd polynomial after a reduction that is exact for every `f32`.
+//! sin, cos and tan in `f64`, by one odd polynomial after a reduction that is exact for every `f32`.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -24,13 +24,33 @@ pub(super) fn cos<M: MulAdd>(x: f32) -> f32 {
     sin_turned::<M>(x_abs, FRAC_PI_2 - x_abs as f64, QUARTER, 0)
 }
 
+/// tan x = sin x / cos x; NaN at ±∞.
+#[inline(always)]
+pub(super) fn tan<M: MulAdd>(x: f32) -> f32 {
+    let x_abs = x.abs();
+    let (sin, sin_flip) = sin_part::<M>(x_abs, x_abs as f64, 0);
+    let (cos, cos_flip) = sin_part::<M>(x_abs, FRAC_PI_2 - x_abs as f64, QUARTER);
+    signed(x_abs, (sin / cos) as f32, sin_flip ^ cos_flip ^ (x.to_bits() & SIGN))
+}
+
 /// The sine of `small` where |x| < 1, else of |x| plus `turn`, with its sign changed by `sign`.
 #[inline(always)]
 fn sin_turned<M: MulAdd>(x_abs: f32, small: f64, turn: u64, sign: u32) -> f32 {
+    let (y, flip) = sin_part::<M>(x_abs, small, turn);
+    signed(x_abs, y as f32, sign ^ flip)
+}
+
+/// The sine of `small` where |x| < 1, else of |x| plus `turn`, up to the sign that comes with it.
+#[inline(always)]
+fn sin_part<M: MulAdd>(x_abs: f32, small: f64, turn: u64) -> (f64, u32) {
     let (r, flip) = half_turn(turns(x_abs.to_bits()).wrapping_add(turn));
     let is_small = x_abs < 1.0;
-    let y = sin_reduced::<M>(if is_small { small } else { r }) as f32;
-    let flip = if is_small { sign } else { sign ^ flip };
+    (sin_reduced::<M>(if is_small { small } else { r }), if is_small { 0 } else { flip })
+}
+
+/// `y` with its sign changed by `flip`, for finite x.
+#[inline(always)]
+fn signed(x_abs: f32, y: f32, flip: u32) -> f32 {
     let finite = f32::from_bits(y.to_bits() ^ flip);
     if x_abs < f32::INFINITY { finite } else { f32::NAN }
 }
