@@ -15,6 +15,10 @@ impl Attrs {
         self.0[name].as_bool().unwrap_or(false)
     }
 
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0[name].as_str().unwrap_or_else(|| panic!("`{name}` in {}", self.0))
+    }
+
     fn integer(&self, name: &str) -> Option<isize> {
         self.0[name].as_i64().map(|n| n as isize)
     }

@@ -72,6 +72,7 @@ fn binary<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>]) -> Option<Var<
         "minimum" => a.minimum(b),
         "where" => a.select(&ints[0].map_elements(|condition| condition != 0), b),
         "matmul" => a.matmul(b),
+        "attention" => a.attention(b, x[2], None, false),
         "linear" => a.linear(b, x.get(2).copied()),
         _ => return None,
     })
@@ -104,6 +105,7 @@ fn view<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -
         "cumsum" => first.cumsum(attrs.axis()),
         "flip" => first.flip(attrs.axes()),
         "pad" => first.pad(&attrs.pairs("pads"), attrs.number("value", 0.0)),
+        "einsum" => Var::einsum(attrs.text("equation"), x),
         "embedding" => first.embedding(&ints[0]),
         "narrow" => first.narrow(attrs.axis(), attrs.size("start"), attrs.size("length")),
         "concat" => Var::concat(x, attrs.axis()),
@@ -137,10 +139,6 @@ fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attr
         "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),
         "layer_norm" => first.layer_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)),
         "rms_norm" => first.rms_norm(Some(x[1]), attrs.number("eps", f64::EPSILON)),
-        "attention" => {
-            let width = first.shape()[first.rank() - 1] as f64;
-            (first.matmul(x[1].t()) / width.sqrt()).softmax(-1).matmul(x[2])
-        }
         _ => return None,
     })
 }

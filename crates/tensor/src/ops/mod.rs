@@ -1,10 +1,13 @@
 //! The ops: one file a family, where an op's value and its gradient stand side by side.
 
 pub mod arrange;
+mod attention;
 pub mod cross_entropy;
 pub mod custom;
 pub mod diagonal;
+mod einsum;
 pub mod elementwise;
+mod equation;
 pub mod index;
 pub mod join;
 pub mod matmul;

@@ -50,6 +50,57 @@ fn products() {
 }
 
 #[test]
+fn einsum() {
+    macro_rules! einsum {
+        ($message:expr, $equation:expr, $shapes:expr) => {{
+            let shapes: &[&[usize]] = &$shapes;
+            let x: Vec<_> = shapes.iter().map(|&shape| Tensor::<f32>::ones(shape)).collect();
+            panics($message, || drop(Tensor::einsum($equation, &x)));
+            let tape = Tape::new();
+            let x: Vec<_> = x.into_iter().map(|x| tape.leaf(x)).collect();
+            panics($message, || drop(tensor::Var::einsum($equation, &x).value()));
+        }};
+    }
+    let (a, b): (&[usize], &[usize]) = (&[2, 3], &[4, 5]);
+    einsum!("einsum: index `j` has size 3 in operand 0 and size 4 in operand 1", "ij,jk->ik", [a, b]);
+    einsum!("einsum: index `i` has size 2 in operand 0 and size 3 in operand 0", "ii->i", [a]);
+    einsum!(
+        "einsum: axis 2 of the ellipsis, from its end, has size 2 in operand 0 and size 4 in operand 1",
+        "...,...",
+        [&[2, 1], b]
+    );
+    einsum!("einsum: index `k` of the result is in no operand in equation `ij -> ik`", "ij -> ik", [a]);
+    einsum!("einsum: index `i` of the result is there twice in equation `ij->ii`", "ij->ii", [a]);
+    einsum!("einsum: equation `ij,jk->ik` is for 2 operands, got 1", "ij,jk->ik", [a]);
+    einsum!("einsum: equation `ij` is for 1 operands, got 2", "ij", [a, b]);
+    einsum!("einsum: operand 0 has shape [2, 3], which `ijk` does not fit", "ijk", [a]);
+    einsum!("einsum: operand 1 has shape [4, 5], which `i` does not fit", "ij,i", [a, b]);
+    einsum!("einsum: operand 0 has shape [2, 3], which `i...jk` does not fit", "i...jk", [a]);
+    einsum!("einsum: unexpected `1` in equation `i1->i`", "i1->i", [a]);
+    einsum!("einsum: unexpected `.` in equation `i..`", "i..", [a]);
+    einsum!("einsum: unexpected `.` in equation `...i...`", "...i...", [a]);
+    einsum!("einsum: unexpected `-` in equation `ij->j->k`", "ij->j->k", [a]);
+}
+
+#[test]
+fn attention() {
+    fn fails(message: &str, [q, k, v]: [&[usize]; 3], mask: Option<&Tensor<bool>>) {
+        let x = [q, k, v].map(Tensor::<f32>::ones);
+        panics(message, || drop(x[0].attention(&x[1], &x[2], mask, true)));
+        let tape = Tape::new();
+        let x = x.map(|x| tape.leaf(x));
+        panics(message, || drop(x[0].attention(x[1], x[2], mask, true).value()));
+    }
+    let (a, b): (&[usize], &[usize]) = (&[2, 3], &[2, 4]);
+    fails("attention: expected queries, keys and values of [.., n, d], got shape [3]", [a, &[3], a], None);
+    fails("attention: expected keys as wide as the queries [2, 3], got shape [2, 4]", [a, b, b], None);
+    fails("attention: expected a value for each of the keys [2, 3], got shape [4, 3]", [a, a, &[4, 3]], None);
+    fails("attention: shapes [2] and [4] do not broadcast", [&[2, 2, 3], &[4, 2, 3], a], None);
+    let message = "attention: expected a mask that broadcasts to the scores' shape [2, 2], got shape [5]";
+    fails(message, [a, a, b], Some(&Tensor::full([5], true)));
+}
+
+#[test]
 fn linear_names_the_parameters() {
     let (weight, bias) = (Param::new("weight", Tensor::<f32>::ones([10, 30])), Param::new("bias", Tensor::ones([9])));
     let tape = Tape::new();

@@ -4,6 +4,7 @@
 mod arrange;
 mod elementwise;
 mod naive;
+mod products;
 mod structure;
 mod threads;
 
