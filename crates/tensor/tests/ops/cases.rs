@@ -31,12 +31,16 @@ impl Case {
 
     /// Checks gradients of first and second order on every layout, and returns what fails.
     pub(crate) fn failures(&self) -> Vec<String> {
-        let check = |layout: &Layout| {
+        self.failures_in_turn().collect()
+    }
+
+    /// [`failures`](Case::failures), each layout checked when it is asked for.
+    pub(crate) fn failures_in_turn(&self) -> impl Iterator<Item = String> {
+        self.layouts.iter().filter_map(|layout| {
             let inputs: Vec<_> = self.inputs.iter().map(|x| layout.of(x)).collect();
             let error = Gradcheck::default().check(&*self.f, &inputs).err()?;
             Some(format!("{} ({layout:?}): {error}", self.name))
-        };
-        self.layouts.iter().filter_map(check).collect()
+        })
     }
 
     /// The names of the ops that [`failures`](Case::failures) puts to the numerical test: those of the function, and of
