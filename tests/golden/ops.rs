@@ -1,6 +1,5 @@
 //! Which methods an op of the reference stands for.
 
-use wengert::nn::Reduction;
 use wengert::nn::cost;
 use wengert::tensor::{Tensor, Var};
 
@@ -13,7 +12,7 @@ pub(crate) fn evaluate<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], a
         .or_else(|| reduction(op, x, attrs))
         .or_else(|| view(op, x, ints, attrs))
         .or_else(|| cost(op, x, ints, attrs))
-        .or_else(|| composed(op, x, ints, attrs))
+        .or_else(|| norm(op, x, attrs))
 }
 
 fn unary<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
@@ -124,35 +123,20 @@ fn cost<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -
         "cross_entropy" => cost::cross_entropy(first, &ints[0], smoothing, reduction),
         "cross_entropy_probs" => cost::cross_entropy(first, &x[1].value().softmax(-1), smoothing, reduction),
         "mse" => cost::mse(first, x[1], reduction),
+        "l1" => cost::l1(first, x[1], reduction),
+        "huber" => cost::huber(first, x[1], attrs.number("delta", 1.0), reduction),
+        "nll" => cost::nll(first, &ints[0], reduction),
         "bce_with_logits" => cost::bce_with_logits(first, x[1], reduction),
         _ => return None,
     };
     Some(y.unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// What a model writes as a formula of other ops.
-fn composed<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+fn norm<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
     let &first = x.first()?;
     Some(match op {
-        "nll" => reduced(-first.gather(-1, &ints[0].unsqueeze(-1)).squeeze(-1), attrs.reduction()),
-        "l1" => reduced((first - x[1]).abs(), attrs.reduction()),
-        "huber" => reduced(huber(first - x[1], attrs.number("delta", 1.0)), attrs.reduction()),
         "layer_norm" => first.layer_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)),
         "rms_norm" => first.rms_norm(Some(x[1]), attrs.number("eps", f64::EPSILON)),
         _ => return None,
     })
-}
-
-fn huber(error: Var<'_, f64>, delta: f64) -> Var<'_, f64> {
-    let size = error.abs();
-    let small = size.value().map_elements(|size| size <= delta);
-    (0.5 * error.square()).select(&small, delta * (size - 0.5 * delta))
-}
-
-fn reduced(cost: Var<'_, f64>, reduction: Reduction) -> Var<'_, f64> {
-    match reduction {
-        Reduction::None => cost,
-        Reduction::Sum => cost.sum(..),
-        _ => cost.mean(..),
-    }
 }

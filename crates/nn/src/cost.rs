@@ -5,12 +5,14 @@
 mod classification;
 mod methods;
 mod regression;
+mod similarity;
 
 use tensor::{Elementwise, Error, Float, Result, Var};
 
-pub use classification::{Targets, bce_with_logits, cross_entropy};
+pub use classification::{Targets, bce_with_logits, cross_entropy, hinge, kl_div, nll};
 pub use methods::Costs;
-pub use regression::{mse, quadratic};
+pub use regression::{huber, l1, mse, quadratic, smooth_l1};
+pub use similarity::{cosine_embedding, cosine_similarity};
 
 /// How the costs of single elements or examples become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,14 +12,24 @@ type Pair = for<'t> fn(Var<'t, f64>, Var<'t, f64>, Reduction) -> Result<Var<'t, 
 type One = fn(f64, f64) -> f64;
 
 /// The elementwise costs, and each for one number.
-const PAIRS: [(&str, Pair, One); 3] = [
+const PAIRS: [(&str, Pair, One); 8] = [
     ("quadratic", cost::quadratic, |a, y| 0.5 * (a - y) * (a - y)),
     ("mse", cost::mse, |a, y| (a - y) * (a - y)),
     ("bce_with_logits", cost::bce_with_logits, |z, y| {
         let p = 1.0 / (1.0 + (-z).exp());
         -(y * p.ln() + (1.0 - y) * (1.0 - p).ln())
     }),
+    ("l1", cost::l1, |a, y| (a - y).abs()),
+    ("huber", |a, y, reduction| cost::huber(a, y, 0.7, reduction), |a, y| bounded(a - y, 0.7)),
+    ("smooth_l1", |a, y, reduction| cost::smooth_l1(a, y, 0.6, reduction), |a, y| bounded(a - y, 0.6) / 0.6),
+    ("hinge", cost::hinge, |z, y| (1.0 - y * z).max(0.0)),
+    ("kl_div", cost::kl_div, |log_p, q| q * (q.ln() - log_p)),
 ];
+
+/// Half the square of small errors; beyond the bound linear, with its slope there.
+fn bounded(error: f64, bound: f64) -> f64 {
+    if error.abs() <= bound { 0.5 * error * error } else { bound * (error.abs() - 0.5 * bound) }
+}
 
 fn randn(shape: [usize; 2], seed: u64) -> Tensor<f64> {
     Tensor::randn(shape, &mut rng(seed, 0))
@@ -122,6 +132,9 @@ fn the_methods_reduce_as_the_costs_are_usually_written() {
     let pairs = [
         (v.quadratic_cost(y.clone()), cost::quadratic(v, constant(), Reduction::BatchMean)),
         (v.mse(y.clone()), cost::mse(v, constant(), Reduction::Mean)),
+        (v.l1(y.clone()), cost::l1(v, constant(), Reduction::Mean)),
+        (v.huber(y.clone(), 0.7), cost::huber(v, constant(), 0.7, Reduction::Mean)),
+        (v.nll(&labels), cost::nll(v, &labels, Reduction::Mean)),
         (v.bce_with_logits(y.clone()), cost::bce_with_logits(v, constant(), Reduction::BatchMean)),
         (v.cross_entropy(&labels), cost::cross_entropy(v, &labels, 0.0, Reduction::Mean)),
         (v.cross_entropy(&y), cost::cross_entropy(v, &y, 0.0, Reduction::Mean)),

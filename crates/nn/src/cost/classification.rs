@@ -51,6 +51,33 @@ impl Elementwise<2> for BinaryCrossEntropy {
     }
 }
 
+/// max(0, 1 − y·z).
+#[derive(Clone, Copy)]
+struct Hinge;
+
+impl Elementwise<2> for Hinge {
+    const NAME: &'static str = "hinge";
+
+    #[inline(always)]
+    fn eval<A: Scalar>(self, [z, y]: [A; 2]) -> A {
+        let lacking = z.lit(1.0) - y * z;
+        A::select(lacking.le(z.lit(0.0)), z.lit(0.0), lacking)
+    }
+}
+
+/// q·(ln q − ln p) from ln p, and 0 where q is 0.
+#[derive(Clone, Copy)]
+struct Divergence;
+
+impl Elementwise<2> for Divergence {
+    const NAME: &'static str = "kl_div";
+
+    #[inline(always)]
+    fn eval<A: Scalar>(self, [log_p, q]: [A; 2]) -> A {
+        A::select(q.eq(q.lit(0.0)), q.lit(0.0), q * (q.ln() - log_p))
+    }
+}
+
 /// Binary cross-entropy of σ(z) and y, from the logits z: max(z, 0) − z·y + ln(1 + e^−|z|), which no logit overflows.
 /// The gradient towards z is σ(z) − y. With [`Reduction::BatchMean`] it is the cost of Nielsen's `network2.py`.
 ///
@@ -105,4 +132,49 @@ fn of_probabilities<'t, T: Float>(logits: Var<'t, T>, q: Cow<'_, Tensor<T>>, smo
         return Ok(cost);
     }
     Ok(cost * T::from_f64(1.0 - smoothing) - log_p.mean(-1) * T::from_f64(smoothing))
+}
+
+/// The hinge cost max(0, 1 − y·z) of scores z and targets y, which are 1 or −1. The gradient towards z is −y where
+/// y·z < 1, else 0.
+///
+/// # Errors
+/// If the shapes differ, or a mean is asked of an empty batch.
+pub fn hinge<'t, T: Float>(z: Var<'t, T>, y: Var<'t, T>, reduction: Reduction) -> Result<Var<'t, T>> {
+    elementwise(Hinge, z, y, reduction)
+}
+
+/// The negative log-likelihood −ln p of the right classes, from log-probabilities over the last axis, `[.., classes]`,
+/// and labels of `[..]`. The gradient is −1 at each label. Of a log-softmax it is [`cross_entropy`], which computes both
+/// in one pass.
+///
+/// # Errors
+/// If the shapes do not fit, a label is out of range, or a mean is asked of an empty batch.
+pub fn nll<'t, T: Float>(log_p: Var<'t, T>, labels: &Tensor<i64>, reduction: Reduction) -> Result<Var<'t, T>> {
+    let shape = log_p.shape();
+    let Some((&classes, batch)) = shape.split_last() else {
+        let expected = "log-probabilities of shape [.., classes]".into();
+        return Err(Error::Shape { op: "nll", expected, got: shape });
+    };
+    if **labels.shape() != *batch {
+        let expected = format!("labels of shape {batch:?} for log-probabilities of shape {shape}");
+        return Err(Error::Shape { op: "nll", expected, got: labels.shape().clone() });
+    }
+    let values = labels.to_vec();
+    if let Some(row) = values.iter().position(|label| !(0..classes as i64).contains(label)) {
+        let message = format!("label {} in row {row} is out of range for {classes} classes", values[row]);
+        return Err(Error::invalid("nll", message));
+    }
+    let likelihood = log_p.try_gather(-1, &labels.unsqueeze(-1))?.try_squeeze(-1)?;
+    reduction.apply("nll", -likelihood)
+}
+
+/// The Kullback–Leibler divergence of p from q, q·(ln q − ln p) for each class, from the log-probabilities ln p and the
+/// probabilities q. A class with q = 0 costs nothing and gives q no gradient. The gradients are −q towards ln p and
+/// ln q − ln p + 1 towards q. [`Reduction::BatchMean`] is what the divergence of distributions is defined as; a plain
+/// mean is over the classes too.
+///
+/// # Errors
+/// If the shapes differ, or a mean is asked of an empty batch.
+pub fn kl_div<'t, T: Float>(log_p: Var<'t, T>, q: Var<'t, T>, reduction: Reduction) -> Result<Var<'t, T>> {
+    elementwise(Divergence, log_p, q, reduction)
 }

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Result, Tensor, Var};
 
-use super::{Reduction, Targets, bce_with_logits, cross_entropy, mse, quadratic};
+use super::{Reduction, Targets, bce_with_logits, cross_entropy, huber, l1, mse, nll, quadratic};
 
 /// The costs as methods of a variable, reduced as they are usually written.
 pub trait Costs<'t, T: Float> {
@@ -19,6 +19,27 @@ pub trait Costs<'t, T: Float> {
     /// If the shapes differ or there are no elements.
     #[track_caller]
     fn mse(self, y: impl Into<Tensor<T>>) -> Var<'t, T>;
+
+    /// The mean absolute error, over all elements.
+    ///
+    /// # Panics
+    /// If the shapes differ or there are no elements.
+    #[track_caller]
+    fn l1(self, y: impl Into<Tensor<T>>) -> Var<'t, T>;
+
+    /// Huber's cost, averaged over all elements.
+    ///
+    /// # Panics
+    /// If δ is not more than 0, the shapes differ or there are no elements.
+    #[track_caller]
+    fn huber(self, y: impl Into<Tensor<T>>, delta: f64) -> Var<'t, T>;
+
+    /// The negative log-likelihood of these log-probabilities and the labels, averaged over the batch.
+    ///
+    /// # Panics
+    /// If the shapes do not fit, a label is out of range or the batch is empty.
+    #[track_caller]
+    fn nll(self, labels: &Tensor<i64>) -> Var<'t, T>;
 
     /// Softmax cross-entropy of these logits and the targets, averaged over the batch.
     ///
@@ -42,6 +63,18 @@ impl<'t, T: Float> Costs<'t, T> for Var<'t, T> {
 
     fn mse(self, y: impl Into<Tensor<T>>) -> Var<'t, T> {
         expect(mse(self, self.tape().constant(y), Reduction::Mean))
+    }
+
+    fn l1(self, y: impl Into<Tensor<T>>) -> Var<'t, T> {
+        expect(l1(self, self.tape().constant(y), Reduction::Mean))
+    }
+
+    fn huber(self, y: impl Into<Tensor<T>>, delta: f64) -> Var<'t, T> {
+        expect(huber(self, self.tape().constant(y), delta, Reduction::Mean))
+    }
+
+    fn nll(self, labels: &Tensor<i64>) -> Var<'t, T> {
+        expect(nll(self, labels, Reduction::Mean))
     }
 
     fn cross_entropy<'a>(self, targets: impl Into<Targets<'a, T>>) -> Var<'t, T> {
