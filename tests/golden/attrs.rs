@@ -37,6 +37,16 @@ impl Attrs {
         pairs.iter().map(|pair| (size(&pair[0]), size(&pair[1]))).collect()
     }
 
+    /// Two sizes, or one for both.
+    pub(crate) fn pair(&self, name: &str, default: [usize; 2]) -> [usize; 2] {
+        let list = self.integers(name).unwrap_or_default();
+        match list[..] {
+            [] => default,
+            [both] => [both as usize; 2],
+            _ => [list[0] as usize, list[1] as usize],
+        }
+    }
+
     pub(crate) fn axis(&self) -> isize {
         self.integer("axis").expect("an axis")
     }

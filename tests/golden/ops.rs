@@ -1,7 +1,7 @@
 //! Which methods an op of the reference stands for.
 
 use wengert::nn::cost;
-use wengert::tensor::{Tensor, Var};
+use wengert::tensor::{ConvOptions, Tensor, Var};
 
 use crate::attrs::Attrs;
 
@@ -13,6 +13,7 @@ pub(crate) fn evaluate<'t>(op: &str, x: &[Var<'t, f64>], ints: &[Tensor<i64>], a
         .or_else(|| view(op, x, ints, attrs))
         .or_else(|| cost(op, x, ints, attrs))
         .or_else(|| norm(op, x, attrs))
+        .or_else(|| window(op, x, attrs))
 }
 
 fn unary<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
@@ -137,6 +138,23 @@ fn norm<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>>
     Some(match op {
         "layer_norm" => first.layer_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)),
         "rms_norm" => first.rms_norm(Some(x[1]), attrs.number("eps", f64::EPSILON)),
+        _ => return None,
+    })
+}
+
+/// What moves a window over an image.
+fn window<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>> {
+    let &first = x.first()?;
+    let pair = |name: &str, default: usize| attrs.pair(name, [default; 2]);
+    Some(match op {
+        "conv2d" => {
+            let options = ConvOptions::new()
+                .stride(pair("stride", 1))
+                .padding(pair("padding", 0))
+                .dilation(pair("dilation", 1))
+                .groups(attrs.number("groups", 1.0) as usize);
+            first.conv2d(x[1], x.get(2).copied(), options)
+        }
         _ => return None,
     })
 }

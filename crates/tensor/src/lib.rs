@@ -36,6 +36,7 @@ pub use float::{Element, Float};
 pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
 pub use kernel::update::Update;
 pub use ops::Op;
+pub use ops::conv::{ConvOptions, PerAxis};
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use tape::{

@@ -14,6 +14,7 @@ mod pack;
 mod panels;
 mod rest;
 mod simd;
+mod strip;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -25,6 +26,7 @@ use std::ops::Range;
 
 use self::dots::Dots;
 use self::panels::Panels;
+pub(crate) use self::strip::{Out, Right, packed_len, strip};
 use self::tile::{Block, Start, View};
 use super::cpu::{Isa, isa};
 use super::split;
@@ -49,6 +51,26 @@ pub(crate) enum Init<'a, T> {
     Accumulate,
     /// c\[i, :\] = bias + a·b.
     Bias(&'a [T]),
+    /// c\[:, j\] = bias + a·b.
+    RowBias(&'a [T]),
+}
+
+impl<T> Init<'_, T> {
+    /// What the tiles start from in a product of m × n.
+    fn start(&self, m: usize, n: usize) -> Start<T> {
+        match self {
+            Init::Zero => Start::Zero,
+            Init::Accumulate => Start::Output,
+            Init::Bias(bias) => {
+                assert!(bias.len() == n, "matmul: the product has {n} columns, the bias {}", bias.len());
+                Start::Row(bias.as_ptr())
+            }
+            Init::RowBias(bias) => {
+                assert!(bias.len() == m, "matmul: the product has {m} rows, the bias {}", bias.len());
+                Start::Column(bias.as_ptr())
+            }
+        }
+    }
 }
 
 impl<T> Mat<'_, T> {
@@ -85,14 +107,7 @@ fn matmul_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init
     assert!(m.checked_mul(n) == Some(c.len()), "matmul: the product is {m} × {n}, the output has {} elements", c.len());
     a.check("left");
     b.check("right");
-    let start = match init {
-        Init::Zero => Start::Zero,
-        Init::Accumulate => Start::Output,
-        Init::Bias(bias) => {
-            assert!(bias.len() == n, "matmul: the product has {n} columns, the bias {}", bias.len());
-            Start::Row(bias.as_ptr())
-        }
-    };
+    let start = init.start(m, n);
     if m > 0 && n > 0 {
         let c = Block { at: c.as_mut_ptr(), stride: n, rows: m, cols: n, start };
         Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels }.compute();
@@ -111,6 +126,7 @@ fn naive<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init: Init<'_, T>)
                 Init::Zero => sum,
                 Init::Accumulate => *to + sum,
                 Init::Bias(bias) => bias[j] + sum,
+                Init::RowBias(bias) => bias[i] + sum,
             };
         }
     }
@@ -182,10 +198,14 @@ impl<T: Float> Product<T> {
             return self;
         }
         let mut c = Block { stride: self.c.rows, rows: 1, cols: self.c.rows, ..self.c };
-        if let Start::Row(bias) = c.start {
-            // SAFETY: c is a column of `c.cols` contiguous elements, and the bias has one.
-            unsafe { std::slice::from_raw_parts_mut(c.at, c.cols).fill(*bias) }
-            c.start = Start::Output;
+        match c.start {
+            Start::Row(bias) => {
+                // SAFETY: c is a column of `c.cols` contiguous elements, and the bias has one.
+                unsafe { std::slice::from_raw_parts_mut(c.at, c.cols).fill(*bias) }
+                c.start = Start::Output;
+            }
+            Start::Column(bias) => c.start = Start::Row(bias),
+            Start::Zero | Start::Output => {}
         }
         Product { a: self.b.transposed(), b: self.a.transposed(), c, ..self }
     }

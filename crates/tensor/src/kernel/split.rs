@@ -54,6 +54,12 @@ impl<'a, T> Parts<'a, T> {
         // SAFETY: inside the slice, which is borrowed for as long as we are; the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.at.add(range.start), range.len()) }
     }
+
+    /// Where a range begins of which a task uses only some elements, while others use others.
+    pub(crate) fn pointer(&self, range: Range<usize>) -> *mut T {
+        assert!(range.start <= range.end && range.end <= self.len, "part {range:?} of {} elements", self.len);
+        self.at.wrapping_add(range.start)
+    }
 }
 
 /// Calls `body(range)` for pieces of `0..len`, which are cut at multiples of [`GRAIN`].

@@ -2,6 +2,7 @@
 
 pub mod arrange;
 mod attention;
+pub mod conv;
 pub mod cross_entropy;
 pub mod custom;
 pub mod diagonal;

@@ -3,6 +3,7 @@
 mod broken;
 mod shapes;
 mod tapes;
+mod windows;
 
 use std::cell::RefCell;
 use std::panic;

@@ -2,6 +2,7 @@
 //! and a test that fails for an op that nothing here checks.
 
 mod cases;
+mod conv;
 mod coverage;
 mod elementwise;
 #[cfg(feature = "mutation")]
@@ -27,6 +28,11 @@ fn reductions() {
 #[test]
 fn products() {
     check_all(&product::cases());
+}
+
+#[test]
+fn convolutions() {
+    check_all(&conv::cases());
 }
 
 #[test]

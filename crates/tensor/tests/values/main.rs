@@ -2,6 +2,7 @@
 //! inputs at every number of threads.
 
 mod arrange;
+mod conv;
 mod elementwise;
 mod naive;
 mod products;

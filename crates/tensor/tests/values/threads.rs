@@ -1,6 +1,6 @@
 //! The same bits at every number of threads, on inputs large enough to be split.
 
-use tensor::{Float, Tape, Tensor, rng};
+use tensor::{ConvOptions, Float, Tape, Tensor, rng};
 
 use super::naive::erf;
 
@@ -110,4 +110,22 @@ fn products() {
         let dot: f64 = (0..517).map(|k| f64::from(a[[i, k]]) * f64::from(b[[j, k]])).sum();
         assert!((f64::from(y[0][[i, j]]) - dot - f64::from(bias[[j]])).abs() < 1e-4);
     }
+}
+
+#[test]
+fn convolutions() {
+    let [x, w, bias] = [&[23, 6, 20, 19][..], &[18, 3, 3, 3], &[18]].map(random);
+    let options = ConvOptions::new().padding(1).groups(2);
+    let y = same_bits("conv2d", || {
+        let tape = Tape::new();
+        let [x, w, b] = [&x, &w, &bias].map(|x| tape.leaf(x.clone()));
+        let y = x.conv2d(w, Some(b), options);
+        let grads = y.square().mean(..).backward();
+        vec![y.value(), grads.wrt(x).clone(), grads.wrt(w).clone(), grads.wrt(b).clone()]
+    });
+    let corner: f64 = (0..3 * 4)
+        .map(|i| (i / 4, i / 2 % 2, i % 2))
+        .map(|(c, u, v)| f64::from(x[[22, 3 + c, u, v]]) * f64::from(w[[17, c, u + 1, v + 1]]))
+        .sum();
+    assert!((f64::from(y[0][[22, 17, 0, 0]]) - corner - f64::from(bias[[17]])).abs() < 1e-5);
 }

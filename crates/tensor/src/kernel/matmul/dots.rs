@@ -103,6 +103,7 @@ impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R,
                         Start::Zero => total,
                         Start::Output => *to + total,
                         Start::Row(bias) => *bias.wrapping_add(j) + total,
+                        Start::Column(bias) => *bias.wrapping_add(i) + total,
                     };
                 }
             }

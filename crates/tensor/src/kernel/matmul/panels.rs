@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::pack::pack;
 use super::simd::{Vector, VectorKernel};
-use super::tile::{Block, Start, View, outer, vectors};
+use super::tile::{Block, Depth, Start, View, outer, vectors};
 use crate::float::Float;
 use crate::storage::Storage;
 
@@ -71,7 +71,10 @@ impl<T: Float> Panels<T> {
         for (row, col) in tiles(self.numbers.clone(), c.cols.div_ceil(width), by_row) {
             let ((i, rows), j) = (panels.part(row), col * width);
             // SAFETY: the caller's promise; a packed panel holds the columns of the tile.
-            unsafe { outer::<T, V>(k, self.a.from(i, p), b.panel(k, j), c.part(i, j, rows, width.min(c.cols - j))) }
+            unsafe {
+                let (a, c) = (self.a.from(i, p), c.part(i, j, rows, width.min(c.cols - j)));
+                outer::<T, V>(Depth::one_run(k), a, b.panel(k, j), c);
+            }
         }
     }
 }

@@ -59,6 +59,7 @@ fn along_rows<T: Float>(product: Product<T>) {
                     Start::Zero => sum,
                     Start::Output => *to + sum,
                     Start::Row(bias) => *bias.wrapping_add(j) + sum,
+                    Start::Column(bias) => *bias.wrapping_add(i) + sum,
                 };
             }
         }

@@ -77,12 +77,12 @@ impl<T: Float> Case<T> {
         let a = Operand::new(m, k, left, &mut element);
         let b = Operand::new(k, n, right, &mut element);
         let c = (0..m * n).map(|_| if init == 0 { T::NAN } else { element() }).collect();
-        let bias = (0..n).map(|_| element()).collect();
+        let bias = (0..if init == 3 { m } else { n }).map(|_| element()).collect();
         Case { a, b, c, bias, init }
     }
 
     fn run(&self, product: impl Fn(Mat<'_, T>, Mat<'_, T>, &mut [T], Init<'_, T>)) -> Vec<T> {
-        let init = [Init::Zero, Init::Accumulate, Init::Bias(&self.bias)][self.init];
+        let init = [Init::Zero, Init::Accumulate, Init::Bias(&self.bias), Init::RowBias(&self.bias)][self.init];
         let mut c = self.c.clone();
         product(self.a.mat(), self.b.mat(), &mut c, init);
         c
@@ -152,13 +152,13 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
 
 proptest! {
     #[test]
-    fn agrees_with_three_loops(size in sizes(), layout in layouts(), init in 0..3usize, seed: u64) {
+    fn agrees_with_three_loops(size in sizes(), layout in layouts(), init in 0..4usize, seed: u64) {
         Case::<f32>::new(size, layout, init, noise(seed)).agrees();
         Case::<f64>::new(size, layout, init, noise(seed)).agrees();
     }
 
     #[test]
-    fn small_integers_are_exact(size in sizes(), layout in layouts(), init in 0..3usize, seed: u64) {
+    fn small_integers_are_exact(size in sizes(), layout in layouts(), init in 0..4usize, seed: u64) {
         let case = Case::<f32>::new(size, layout, init, integers(seed));
         for isa in sets() {
             prop_assert_eq!(case.run(|a, b, c, init| matmul_on(isa, a, b, c, init)), case.run(naive));
@@ -167,7 +167,7 @@ proptest! {
 
     /// A row or column that holds a NaN or an infinity meets zeros, and none of its products is skipped.
     #[test]
-    fn nan_and_infinity_propagate(size in proptest::array::uniform3(1..40usize), layout in layouts(), init in 0..3usize,
+    fn nan_and_infinity_propagate(size in proptest::array::uniform3(1..40usize), layout in layouts(), init in 0..4usize,
                                   seed: u64, special in proptest::sample::select(vec![f32::NAN, f32::INFINITY])) {
         let mut count = 0;
         let every = 1 + seed as usize % 97;
@@ -200,7 +200,7 @@ proptest! {
 
     /// Products that are shared among threads, with blocks that end anywhere.
     #[test]
-    fn threads_do_not_change_bits(m in 1..400usize, n in 1..700usize, layout in layouts(), init in 0..3usize, seed: u64) {
+    fn threads_do_not_change_bits(m in 1..400usize, n in 1..700usize, layout in layouts(), init in 0..4usize, seed: u64) {
         let k = ((1 << 21) / (m * n)).clamp(1, 3000) + 1;
         let case = Case::<f32>::new([m, k, n], layout, init, noise(seed));
         let one = pool(1).install(|| case.run(matmul));
@@ -213,7 +213,7 @@ proptest! {
 #[test]
 fn large_products_agree() {
     for (left, right) in [(RowMajor, Transposed), (Transposed, RowMajor), (RowMajor, RowMajor), (Gaps, OneColumn)] {
-        for init in 0..3 {
+        for init in 0..4 {
             Case::<f32>::new([300, 600, 530], [left, right], init, noise(7)).agrees();
             Case::<f64>::new([264, 260, 513], [left, right], init, noise(8)).agrees();
         }
@@ -269,6 +269,7 @@ fn sizes_are_checked() {
         (fits, mat(4, 3, 4, 1), 9, Init::Zero, "right of 4 × 3 with strides (4, 1) exceeds its 12 elements"),
         (fits, mat(4, 3, usize::MAX, 1), 9, Init::Zero, "right of 4 × 3"),
         (fits, mat(4, 3, 3, 1), 9, Init::Bias(&data[..2]), "the product has 3 columns, the bias 2"),
+        (fits, mat(4, 3, 3, 1), 9, Init::RowBias(&data[..2]), "the product has 3 rows, the bias 2"),
     ] {
         let got = message(a, b, len, init);
         assert!(got.contains(want), "{got:?} does not say {want:?}");

@@ -32,6 +32,27 @@ impl<T> View<T> {
     }
 }
 
+/// The rows of b that a tile multiplies: so many runs of rows that are a [`View::row`] apart, from the beginning of one
+/// run to that of the next a distance of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Depth {
+    pub(super) runs: usize,
+    pub(super) run: usize,
+    pub(super) apart: usize,
+}
+
+impl Depth {
+    #[inline(always)]
+    pub(super) fn one_run(run: usize) -> Depth {
+        Depth { runs: 1, run, apart: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn rows(self) -> usize {
+        self.runs * self.run
+    }
+}
+
 /// What a tile of the product is added to.
 #[derive(Clone, Copy)]
 pub(super) enum Start<T> {
@@ -40,13 +61,16 @@ pub(super) enum Start<T> {
     Output,
     /// A row, of which the tile's columns begin here.
     Row(*const T),
+    /// A column, of which the tile's rows begin here.
+    Column(*const T),
 }
 
 impl<T> Start<T> {
     #[inline(always)]
-    pub(super) fn from(self, column: usize) -> Start<T> {
+    pub(super) fn from(self, row: usize, column: usize) -> Start<T> {
         match self {
             Start::Row(bias) => Start::Row(bias.wrapping_add(column)),
+            Start::Column(bias) => Start::Column(bias.wrapping_add(row)),
             other => other,
         }
     }
@@ -56,6 +80,7 @@ impl<T> Start<T> {
             Start::Zero => Start::Zero,
             Start::Output => Start::Output,
             Start::Row(bias) => Start::Row(bias.cast()),
+            Start::Column(bias) => Start::Column(bias.cast()),
         }
     }
 }
@@ -78,7 +103,7 @@ impl<T> Block<T> {
     #[inline(always)]
     pub(super) fn part(self, i: usize, j: usize, rows: usize, cols: usize) -> Block<T> {
         let at = self.at.wrapping_add(i * self.stride + j);
-        Block { at, stride: self.stride, rows, cols, start: self.start.from(j) }
+        Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
     }
 
     pub(super) fn cast<U>(self) -> Block<U> {
@@ -98,26 +123,26 @@ pub(super) const fn vectors(rows: usize) -> usize {
     }
 }
 
-/// c = start + a·b over `k`, for a block of at most `V::ROWS` rows and as many [`vectors`] of columns as these allow.
+/// c = start + a·b over a depth, for a block of at most `V::ROWS` rows and as many [`vectors`] of columns as these allow.
 /// The rows of b are contiguous.
 ///
-/// Element (i, j) is one chain of k multiply-adds from zero, and then `start` is added: where in a tile the element
+/// Element (i, j) is one chain of multiply-adds from zero, and then `start` is added: where in a tile the element
 /// lies makes no difference to its bits.
 ///
 /// # Safety
-/// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and `k`, and the
+/// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and the depth, and the
 /// block for writing. The block is no larger than said, and the rows of b are contiguous.
 #[inline(always)]
-pub(super) unsafe fn outer<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
+pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) {
     debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows) * V::LANES).contains(&c.cols));
-    debug_assert!(b.col == 1 || k == 0);
+    debug_assert!(b.col == 1 || depth.rows() == 0);
     macro_rules! tiles {
         ($($rows:literal: $($vectors:literal)*;)*) => {
             match (c.rows, c.cols.div_ceil(V::LANES)) {
                 $($(
                     // SAFETY: the caller's promise.
                     ($rows, $vectors) if const { $rows <= V::ROWS } => unsafe {
-                        V::call(OuterTile::<T, $rows, $vectors> { k, a, b, c })
+                        V::call(OuterTile::<T, $rows, $vectors> { depth, a, b, c })
                     },
                 )*)*
                 _ => unreachable!(),
@@ -151,7 +176,7 @@ const PREFETCH: usize = 32;
 
 /// A tile of R rows and N vectors of columns.
 struct OuterTile<T, const R: usize, const N: usize> {
-    k: usize,
+    depth: Depth,
     a: View<T>,
     b: View<T>,
     c: Block<T>,
@@ -160,11 +185,11 @@ struct OuterTile<T, const R: usize, const N: usize> {
 impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, R, N> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let OuterTile { k, a, mut b, c } = self;
+        let OuterTile { depth, a, mut b, c } = self;
         let last = c.cols - (N - 1) * V::LANES;
         // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
         unsafe {
-            if k >= PREFETCH {
+            if depth.rows() >= PREFETCH {
                 for (i, v) in (0..R).flat_map(|i| (0..N).map(move |v| (i, v))) {
                     V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
                 }
@@ -174,20 +199,24 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             // twelve. The compiler must not know how they are related, or it makes a single chain of additions of all
             // addresses.
             let mut heads: [*const T; 4] = std::array::from_fn(|head| black_box(a.at.wrapping_add(3 * head * a.row)));
-            for _ in 0..k {
-                let y = load_row::<T, V, N>(b.at, last);
-                rows!(R, i => {
-                    let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
-                    for (sum, y) in sums[i].iter_mut().zip(y) {
-                        *sum = x.mul_add(y, *sum);
+            for _ in 0..depth.runs {
+                let mut row = b;
+                for _ in 0..depth.run {
+                    let y = load_row::<T, V, N>(row.at, last);
+                    rows!(R, i => {
+                        let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
+                        for (sum, y) in sums[i].iter_mut().zip(y) {
+                            *sum = x.mul_add(y, *sum);
+                        }
+                    });
+                    for head in &mut heads {
+                        *head = head.wrapping_add(a.col);
                     }
-                });
-                for head in &mut heads {
-                    *head = head.wrapping_add(a.col);
+                    row = row.from(1, 0);
                 }
-                b = b.from(1, 0);
+                b.at = b.at.wrapping_add(depth.apart);
             }
-            rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start) });
+            rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start.from(i, 0)) });
         }
     }
 }
@@ -207,12 +236,13 @@ unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last:
 
 #[inline(always)]
 unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(sums: [V; N], c: *mut T, last: usize, start: Start<T>) {
-    // SAFETY: the row of the output, and of the bias, is valid for N − 1 vectors and `last` elements.
+    // SAFETY: the row of the output, and of the bias, is valid for N − 1 vectors and `last` elements; a column has one.
     unsafe {
         let old = match start {
             Start::Zero => None,
             Start::Output => Some(load_row::<T, V, N>(c, last)),
             Start::Row(bias) => Some(load_row::<T, V, N>(bias, last)),
+            Start::Column(bias) => Some([V::splat(bias); N]),
         };
         let mut new = sums;
         if let Some(old) = old {
