@@ -1,7 +1,7 @@
 //! Which methods an op of the reference stands for.
 
 use wengert::nn::cost;
-use wengert::tensor::{ConvOptions, Tensor, Var};
+use wengert::tensor::{ConvOptions, PoolOptions, Tensor, Var};
 
 use crate::attrs::Attrs;
 
@@ -154,6 +154,11 @@ fn window<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64
                 .dilation(pair("dilation", 1))
                 .groups(attrs.number("groups", 1.0) as usize);
             first.conv2d(x[1], x.get(2).copied(), options)
+        }
+        "max_pool2d" | "avg_pool2d" => {
+            let kernel = pair("kernel", 1);
+            let options = PoolOptions::new(kernel).stride(attrs.pair("stride", kernel)).padding(pair("padding", 0));
+            if op == "max_pool2d" { first.max_pool2d(options) } else { first.avg_pool2d(options) }
         }
         _ => return None,
     })

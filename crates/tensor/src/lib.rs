@@ -37,6 +37,7 @@ pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
 pub use kernel::update::Update;
 pub use ops::Op;
 pub use ops::conv::{ConvOptions, PerAxis};
+pub use ops::pool::PoolOptions;
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use tape::{

@@ -14,6 +14,7 @@ pub mod join;
 pub mod matmul;
 pub mod norm;
 mod operators;
+pub mod pool;
 pub mod reduce;
 pub mod scan;
 pub mod softmax;

@@ -1,6 +1,6 @@
 //! Convolutions, pooling and what else moves a window.
 
-use tensor::{ConvOptions, Param, Tape, Tensor};
+use tensor::{ConvOptions, Param, PoolOptions, Tape, Tensor};
 
 use crate::panics;
 
@@ -80,4 +80,27 @@ fn convolutions_name_the_parameters() {
             x(3).conv2d(w, Some(b), ConvOptions::new());
         },
     );
+}
+
+#[test]
+fn pooling() {
+    let x = ones(&[1, 2, 3, 4]);
+    panics(
+        "max_pool2d: expected an input of at least [4, 2] when padded by [0, 1], and not empty, got shape [1, 2, 3, 4]",
+        || {
+            x.max_pool2d(PoolOptions::new([4, 2]).padding([0, 1]));
+        },
+    );
+    panics("avg_pool2d: expected a padding of at most half the window [3, 3], got [2, 2]", || {
+        x.avg_pool2d(PoolOptions::new(3).padding(2));
+    });
+    panics("max_pool1d: expected an input of [batch, channels, length], got shape [1, 2, 3, 4]", || {
+        x.max_pool1d(PoolOptions::new(2));
+    });
+    panics("avg_pool2d: expected a window and a stride of at least 1, got [2, 2] and [0, 0]", || {
+        x.avg_pool2d(PoolOptions::new(2).stride(0));
+    });
+    panics("global_max_pool: expected an input of [batch, channels, …], got shape [2, 3]", || {
+        ones(&[2, 3]).global_max_pool();
+    });
 }

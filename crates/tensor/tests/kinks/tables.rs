@@ -1,6 +1,6 @@
 //! What a gradient is where calculus leaves a choice.
 
-use tensor::{Tensor, Var};
+use tensor::{PoolOptions, Tensor, Var};
 
 pub(crate) type Function = for<'t> fn(&[Var<'t, f64>]) -> Var<'t, f64>;
 
@@ -202,6 +202,13 @@ pub(crate) const TIES: &[Row] = &[
     ("min along the only axis", &[&[1.0, 0.0, 3.0, 0.0]], |x| x[0].min(-1), &[0.0], &[&[0.0, 1.0, 0.0, 0.0]]),
     ("max of all", &[&[1.0, 3.0, 3.0, 2.0]], |x| x[0].max(..), &[3.0], &[&[0.0, 0.5, 0.5, 0.0]]),
     ("min of all", &[&[1.0, 3.0, 1.0, 1.0]], |x| x[0].min(..), &[1.0], &[&[1.0 / 3.0, 0.0, 1.0 / 3.0, 1.0 / 3.0]]),
+    (
+        "max_pool1d",
+        &[&[3.0, 3.0, 1.0, 2.0, 2.0]],
+        |x| x[0].reshape([1, 1, 5]).max_pool1d(PoolOptions::new(2).stride(1)),
+        &[3.0, 3.0, 2.0, 2.0],
+        &[&[1.0, 1.0, 0.0, 2.0, 0.0]],
+    ),
     (
         "max along rows",
         &[&[3.0, 3.0, 1.0, 2.0]],

@@ -7,6 +7,7 @@ mod coverage;
 mod elementwise;
 #[cfg(feature = "mutation")]
 mod mutation;
+mod pool;
 mod product;
 mod properties;
 mod reduce;
@@ -33,6 +34,11 @@ fn products() {
 #[test]
 fn convolutions() {
     check_all(&conv::cases());
+}
+
+#[test]
+fn pooling() {
+    check_all(&pool::cases());
 }
 
 #[test]

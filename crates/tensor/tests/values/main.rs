@@ -5,6 +5,7 @@ mod arrange;
 mod conv;
 mod elementwise;
 mod naive;
+mod pool;
 mod products;
 mod structure;
 mod threads;
