@@ -23,6 +23,8 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../docs/gradients.md")]
+    struct Gradients;
     #[doc = include_str!("../docs/custom-models.md")]
     struct CustomModels;
     #[doc = include_str!("../docs/adding-an-op.md")]

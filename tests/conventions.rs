@@ -1,6 +1,7 @@
 //! The table of conventions in `docs/numerics.md`, row by row: what it says is what is computed.
 
 use wengert::prelude::*;
+use wengert::tensor::PoolOptions;
 
 /// A row's name, and what is computed for it.
 type Row = (&'static str, fn() -> Vec<f64>);
@@ -93,6 +94,9 @@ const ROWS: &[Row] = &[
     ("mean of nothing", || t(&[]).mean(..).to_vec()),
     ("prod of nothing", || t(&[]).prod(..).to_vec()),
     ("sort of 2, NaN, 1", || t(&[2.0, NAN, 1.0]).sort(0, false).0.to_vec()),
+    ("gradient of max pooling of 1, 1", || {
+        slope(&[1.0, 1.0], |x| x.reshape([1, 1, 2]).max_pool1d(PoolOptions::new(2)))
+    }),
     ("cross-entropy of logits 1000, 0 at label 1", || {
         t(&[1000.0, 0.0]).reshape([1, 2]).softmax_cross_entropy(&Tensor::from([1i64]), 0.0).to_vec()
     }),

@@ -40,6 +40,7 @@ pub use ops::conv::{ConvOptions, PerAxis};
 pub use ops::pool::PoolOptions;
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
+pub use storage::Buffers;
 pub use tape::{
     Adjoints, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample, Profile,
     Source, Tape, Var,

@@ -132,6 +132,9 @@ fn class_len(class: usize) -> usize {
 /// The free buffers of one thread and one element type.
 pub struct Pool<T> {
     classes: Vec<Class<T>>,
+    /// The elements of the buffers that this thread has taken and not been given back, and the most there were at once.
+    live: isize,
+    peak: isize,
 }
 
 struct Class<T> {
@@ -144,7 +147,7 @@ struct Class<T> {
 
 impl<T> Pool<T> {
     pub(crate) const fn new() -> Pool<T> {
-        Pool { classes: Vec::new() }
+        Pool { classes: Vec::new(), live: 0, peak: 0 }
     }
 
     fn class(&mut self, class: usize) -> &mut Class<T> {
@@ -156,6 +159,8 @@ impl<T> Pool<T> {
 
     #[inline]
     fn take(&mut self, class: usize) -> Option<Arc<Buffer<T>>> {
+        self.live += class_len(class) as isize;
+        self.peak = self.peak.max(self.live);
         let class = self.class(class);
         class.taken += 1;
         class.peak = class.peak.max(class.taken);
@@ -165,11 +170,39 @@ impl<T> Pool<T> {
     /// Keeps a buffer, unless this thread never needs as many: one that only drops what others make keeps nothing.
     #[inline]
     fn give(&mut self, class: usize, buffer: Arc<Buffer<T>>) {
+        self.live -= class_len(class) as isize;
         let class = self.class(class);
         class.taken -= 1;
         if (class.free.len() as isize) < class.peak {
             class.free.push(buffer);
         }
+    }
+}
+
+/// The buffers of one element type that a thread uses, in bytes: see [`Tensor::buffers`](crate::Tensor::buffers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// Those that tensors hold now.
+    pub live: usize,
+    /// The most that tensors held at once since the thread began, or since
+    /// [`Tensor::reset_peak`](crate::Tensor::reset_peak).
+    pub peak: usize,
+    /// Those that are kept for reuse.
+    pub kept: usize,
+}
+
+impl<T> Pool<T> {
+    /// What the buffers take.
+    pub(crate) fn buffers(&self) -> Buffers {
+        let bytes = |elements: isize| elements.max(0) as usize * size_of::<T>();
+        let kept =
+            self.classes.iter().enumerate().map(|(class, free)| class_len(class) * free.free.len()).sum::<usize>();
+        Buffers { live: bytes(self.live), peak: bytes(self.peak), kept: kept * size_of::<T>() }
+    }
+
+    /// Begins a new peak at what is live now.
+    pub(crate) fn reset_peak(&mut self) {
+        self.peak = self.live;
     }
 }
 

@@ -17,7 +17,7 @@ use crate::kernel::map;
 use crate::kernel::update::{self, Update};
 use crate::layout::Layout;
 use crate::shape::Shape;
-use crate::storage::Storage;
+use crate::storage::{Buffers, Storage};
 
 pub use construct::Cast;
 pub use random::{Rng, rng};
@@ -104,6 +104,26 @@ impl<T: Element> Tensor<T> {
     #[inline]
     pub(crate) fn is_released(&self) -> bool {
         self.storage.is_empty()
+    }
+
+    /// What the buffers of this element type take that this thread uses. A tensor of one element has no buffer, and data
+    /// that a program brought is not counted; a buffer that moves to another thread is counted there when it is dropped.
+    ///
+    /// ```
+    /// use tensor::Tensor;
+    /// Tensor::<f32>::reset_peak();
+    /// let before = Tensor::<f32>::buffers();
+    /// drop(Tensor::<f32>::zeros([1 << 20]));
+    /// let after = Tensor::<f32>::buffers();
+    /// assert_eq!((after.live - before.live, after.peak - before.peak), (0, 4 << 20));
+    /// ```
+    pub fn buffers() -> Buffers {
+        T::pool().with(|pool| pool.borrow().buffers())
+    }
+
+    /// Begins a new [peak](Buffers::peak) at what this thread's tensors hold now.
+    pub fn reset_peak() {
+        T::pool().with(|pool| pool.borrow_mut().reset_peak());
     }
 
     /// Where the buffer is, and its size in bytes; `None` for a tensor without one.
