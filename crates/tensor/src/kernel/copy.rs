@@ -158,3 +158,13 @@ pub(crate) fn scatter_to<T: Copy>(values: &[T], out: &mut [T], offset: usize, si
         advance(outer, &mut index, &mut at);
     }
 }
+
+/// Fills rows of `n` elements with two values: `inside` up to the column that is the row plus `k`, `outside` beyond.
+pub(crate) fn fill_triangle<T: Copy>(out: &mut [T], n: usize, k: isize, inside: T, outside: T) {
+    for (i, row) in out.chunks_exact_mut(n.max(1)).enumerate() {
+        let end = (i as isize).saturating_add(k).saturating_add(1).clamp(0, n as isize) as usize;
+        let (below, above) = row.split_at_mut(end);
+        below.fill(inside);
+        above.fill(outside);
+    }
+}

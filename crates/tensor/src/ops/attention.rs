@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use super::diagonal::triangle;
 use super::elementwise::Map;
 use super::methods;
 use super::softmax::Softmax;
@@ -41,7 +42,7 @@ fn check(q: &Shape, k: &Shape, v: &Shape) -> Result<Shape> {
 fn permitted<T: Float>(scores: &Shape, mask: Option<&Tensor<bool>>, causal: bool) -> Result<Option<Tensor<T>>> {
     let number = |yes: bool| if yes { T::ONE } else { T::ZERO };
     let (m, n) = (scores[scores.rank() - 2], scores[scores.rank() - 1]);
-    let past = causal.then(|| Tensor::from_fn([m, n], |at| at[1] <= at[0]));
+    let past = causal.then(|| triangle([m, n], 0, true, false));
     if let Some(mask) = mask.filter(|mask| mask.try_broadcast_to(scores).is_err()) {
         let expected = format!("a mask that broadcasts to the scores' shape {scores}");
         return Err(Error::Shape { op: OP, expected, got: mask.shape().clone() });

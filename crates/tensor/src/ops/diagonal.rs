@@ -3,7 +3,7 @@
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
-use crate::float::Float;
+use crate::float::{Element, Float};
 use crate::kernel::copy;
 use crate::layout::Layout;
 use crate::scalar::rules::Select;
@@ -52,14 +52,19 @@ impl<T: Float> Op<T> for EmbedDiagonal {
     }
 }
 
-/// The elements of matrices whose row and column are kept, and 0 elsewhere, by selection.
-fn kept<T: Float, A: Array<T>>(op: &'static str, x: &A, keep: impl Fn(isize, isize) -> bool) -> Result<A> {
+/// A matrix of `inside` up to the column that is the row plus `k`, and `outside` beyond.
+pub(super) fn triangle<E: Element>([m, n]: [usize; 2], k: isize, inside: E, outside: E) -> Tensor<E> {
+    Tensor::build([m, n], |out| copy::fill_triangle(out, n, k, inside, outside))
+}
+
+/// The elements of matrices up to the column that is the row plus `k` (or those beyond), and 0 elsewhere, by selection.
+fn kept<T: Float, A: Array<T>>(op: &'static str, x: &A, k: isize, below: bool) -> Result<A> {
     let shape = x.shape();
     let &[.., m, n] = &shape[..] else {
         return Err(Error::Shape { op, expected: "matrices".into(), got: shape });
     };
-    let number = |at: &[usize]| if keep(at[0] as isize, at[1] as isize) { T::ONE } else { T::ZERO };
-    let (mask, zero) = (x.constant(Tensor::from_fn([m, n], number)), x.constant(Tensor::from(T::ZERO)));
+    let (inside, outside) = if below { (T::ONE, T::ZERO) } else { (T::ZERO, T::ONE) };
+    let (mask, zero) = (x.constant(triangle([m, n], k, inside, outside)), x.constant(Tensor::from(T::ZERO)));
     Ok(A::rule(Select, [&mask, x, &zero]))
 }
 
@@ -104,7 +109,7 @@ methods! {
     /// [`tril`](Self::tril), returning the error.
     #[track_caller]
     pub fn try_tril(&self, k: isize) -> Result<Self> {
-        kept("tril", self, |i, j| j <= i.saturating_add(k))
+        kept("tril", self, k, true)
     }
 
     /// The upper triangle of the matrices of `[.., m, n]`: elements whose column is at least their row plus `k`, and 0
@@ -120,6 +125,6 @@ methods! {
     /// [`triu`](Self::triu), returning the error.
     #[track_caller]
     pub fn try_triu(&self, k: isize) -> Result<Self> {
-        kept("triu", self, |i, j| j >= i.saturating_add(k))
+        kept("triu", self, k.saturating_sub(1), false)
     }
 }

@@ -88,6 +88,7 @@ impl<T: Float> Tensor<T> {
     }
 
     /// [`argsort`](Tensor::argsort), returning the error.
+    #[track_caller]
     pub fn try_argsort(&self, axis: isize, descending: bool) -> Result<Tensor<i64>> {
         let axis = self.shape().axis("argsort", axis)?;
         Ok(order(self, axis, self.shape()[axis], descending))

@@ -26,6 +26,13 @@ fn third_derivatives() {
         slope("logsumexp", vec![any([2, 3])], |x| x[0].logsumexp(1)),
         slope("norm", vec![positive([2, 3])], |x| x[0].norm(1)),
         slope("prod", vec![any([5])], |x| x[0].prod(..)),
+        slope("attention", vec![any([2, 2]), any([3, 2]), any([3, 2])], |x| x[0].attention(x[1], x[2], None, true)),
+        slope("einsum", vec![any([2, 2]), any([2, 2])], |x| {
+            tensor::Var::einsum("ij,jk,ki->j", &[x[0], x[1], x[0]]).exp()
+        }),
+        slope("atan2", vec![positive([2, 3]), positive([3])], |x| x[0].atan2(x[1])),
+        slope("hypot", vec![positive([2, 3]), positive([3])], |x| x[0].hypot(x[1])),
+        slope("mish", vec![any([2, 3])], |x| x[0].mish()),
         slope("matmul", vec![any([2, 2])], |x| x[0].matmul(x[0]).matmul(x[0])),
         slope("linear", vec![any([2, 2]), any([3, 2]), any([3])], |x| x[0].linear(x[1], Some(x[2])).tanh()),
     ]);

@@ -42,6 +42,7 @@ fn diagonals_and_triangles() {
     let nan = Tensor::full([2, 2], f32::NAN);
     assert_eq!(nan.tril(-2), Tensor::zeros([2, 2]));
     assert_eq!(Tensor::<f32>::ones([2, 2]).tril(isize::MAX), Tensor::ones([2, 2]));
+    assert_eq!(Tensor::<f32>::ones([2, 2]).triu(isize::MIN), Tensor::ones([2, 2]));
     assert_eq!(Tensor::<f32>::ones([2, 2]).triu(isize::MAX), Tensor::zeros([2, 2]));
 }
 
