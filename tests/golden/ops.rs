@@ -137,6 +137,7 @@ fn norm<'t>(op: &str, x: &[Var<'t, f64>], attrs: &Attrs) -> Option<Var<'t, f64>>
     let &first = x.first()?;
     Some(match op {
         "layer_norm" => first.layer_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)),
+        "batch_norm_train" => first.batch_norm(Some(x[1]), Some(x[2]), attrs.number("eps", 1e-5)).0,
         "rms_norm" => first.rms_norm(Some(x[1]), attrs.number("eps", f64::EPSILON)),
         _ => return None,
     })

@@ -36,6 +36,7 @@ pub use float::{Element, Float};
 pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
 pub use kernel::update::Update;
 pub use ops::Op;
+pub use ops::batch_norm::Moments;
 pub use ops::conv::{ConvOptions, PerAxis};
 pub use ops::pool::PoolOptions;
 pub use scalar::{Elementwise, Scalar, rules};

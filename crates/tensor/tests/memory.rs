@@ -4,7 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use tensor::{Param, Tape, Tensor, Var, rng};
+use tensor::{ConvOptions, Param, PoolOptions, Tape, Tensor, Var, rng};
 
 /// The system's allocator, which counts what each thread asks of it.
 struct Counting;
@@ -157,6 +157,31 @@ fn steps_of_a_sigmoid_net_allocate_nothing() {
 fn steps_of_a_relu_net_allocate_nothing() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread pool");
     assert_eq!(pool.install(|| steady_allocations(Net::relu(), 128)), [0; 10]);
+}
+
+/// Convolution, batch normalisation and both kinds of pooling, with the gradients of all parameters.
+#[test]
+fn steps_of_a_convolutional_net_allocate_nothing() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread pool");
+    pool.install(|| {
+        let random = |shape: &[usize]| Tensor::<f32>::uniform(shape, -1.0, 1.0, &mut rng(0, 0));
+        let (images, mut tape) = (random(&[10, 1, 28, 28]), Tape::new());
+        let params = [&[8, 1, 5, 5][..], &[8], &[8], &[8, 8, 3, 3]].map(random);
+        let mut step = || {
+            let [w, b, gamma, v] = params.each_ref().map(|param| tape.leaf(param.clone()));
+            let x = tape.constant(images.clone()).conv2d(w, Some(b), ConvOptions::new());
+            let x = x.batch_norm(Some(gamma), None, 1e-5).0.relu().max_pool2d(PoolOptions::new(2));
+            let x = x.conv2d(v, None, ConvOptions::new().padding(1).stride(2)).avg_pool2d(PoolOptions::new(3));
+            let grads = x.square().mean(..).backward();
+            assert_eq!(*grads.wrt(w).shape(), w.shape());
+            drop(grads);
+            tape.reset();
+        };
+        (0..5).for_each(|_| step());
+        let (count, live) = (ALLOCATIONS.get(), LIVE_BYTES.get());
+        (0..10).for_each(|_| step());
+        assert_eq!((ALLOCATIONS.get() - count, LIVE_BYTES.get() - live), (0, 0));
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod chain;
+pub(crate) mod channels;
 pub(crate) mod conv;
 pub(crate) mod convert;
 pub(crate) mod copy;

@@ -98,12 +98,7 @@ fn max<T: Float>(a: T, b: T) -> T {
 }
 
 /// Calls `f(number, plane)` for every plane of `width` elements of `out`.
-fn each_plane<T: Float, U: Send>(
-    window: &Window,
-    width: usize,
-    out: &mut [U],
-    f: impl Fn(usize, &mut [U]) + Copy + Sync,
-) {
+fn each_plane<U: Send>(window: &Window, width: usize, out: &mut [U], f: impl Fn(usize, &mut [U]) + Copy + Sync) {
     if width > 0 {
         split::row_groups(out, width, window.work(), &|first, out| dispatch(Planes { f, width, first, out }));
     }
@@ -152,7 +147,7 @@ fn two_rows_mut<T>(plane: &mut [T], w: usize, i: usize) -> (&mut [T], &mut [T]) 
 /// The largest element that each window sees.
 pub(crate) fn max_pool<T: Float>(window: &Window, x: &[T], y: &mut [T]) {
     let ([area, out_area], [_, w], [_, ow]) = (window.areas(), window.input, window.output);
-    each_plane::<T, T>(
+    each_plane(
         window,
         out_area,
         y,
@@ -175,7 +170,7 @@ pub(crate) fn max_pool<T: Float>(window: &Window, x: &[T], y: &mut [T]) {
 /// Where in its plane the first largest element is that each window sees.
 pub(crate) fn max_positions<T: Float>(window: &Window, x: &[T], positions: &mut [i64]) {
     let [area, out_area] = window.areas();
-    each_plane::<T, i64>(
+    each_plane(
         window,
         out_area,
         positions,
@@ -190,7 +185,7 @@ pub(crate) fn max_positions<T: Float>(window: &Window, x: &[T], positions: &mut 
 /// g of each window at the first largest element that it sees.
 pub(crate) fn max_pool_vjp<T: Float>(window: &Window, x: &[T], g: &[T], out: &mut [T]) {
     let ([area, out_area], [_, w], [oh, ow]) = (window.areas(), window.input, window.output);
-    each_plane::<T, T>(
+    each_plane(
         window,
         area,
         out,
@@ -229,7 +224,7 @@ fn clear_rest<T: Float>(plane: &mut [T], w: usize, [oh, ow]: [usize; 2]) {
 /// The mean of what each window sees.
 pub(crate) fn avg_pool<T: Float>(window: &Window, x: &[T], y: &mut [T]) {
     let ([area, out_area], [_, w], [_, ow]) = (window.areas(), window.input, window.output);
-    each_plane::<T, T>(
+    each_plane(
         window,
         out_area,
         y,
@@ -257,7 +252,7 @@ pub(crate) fn avg_pool<T: Float>(window: &Window, x: &[T], y: &mut [T]) {
 /// g of each window, shared out evenly among what it sees: the adjoint of [`avg_pool`].
 pub(crate) fn avg_unpool<T: Float>(window: &Window, g: &[T], out: &mut [T]) {
     let ([area, out_area], [_, w], [oh, ow]) = (window.areas(), window.input, window.output);
-    each_plane::<T, T>(
+    each_plane(
         window,
         area,
         out,

@@ -2,6 +2,7 @@
 
 pub mod arrange;
 mod attention;
+pub mod batch_norm;
 pub mod conv;
 pub mod cross_entropy;
 pub mod custom;

@@ -289,3 +289,18 @@ fn panics_point_at_the_very_line() {
     assert_eq!((operator.line, method.line), (line + 1, line + 2));
     assert_eq!((operator.file.as_str(), method.file.as_str()), (file!(), file!()));
 }
+
+#[test]
+fn batch_norm() {
+    fails!("batch_norm: expected an input of [batch, channels, …], got shape [3]", [a [3]] a.batch_norm(None, None, 0.0));
+    let tape = Tape::new();
+    let gamma = Param::new("gamma", Tensor::<f32>::ones([3]));
+    let x = tape.constant(Tensor::ones([2, 4]));
+    panics("batch_norm: expected an input with as many channels as the weight `gamma` [3], got shape [2, 4]", || {
+        x.batch_norm(Some(tape.param(&gamma)), None, 0.0);
+    });
+    let (_, moments) = Tensor::<f32>::ones([2, 3]).batch_norm(None, None, 0.0);
+    panics("batch_norm: expected an input with as many channels as the mean [3], got shape [2, 4]", || {
+        x.batch_norm_by(&moments, None, None, 0.0);
+    });
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cases::{Case, Layout};
-use crate::{conv, elementwise, pool, product, reduce, structure};
+use crate::{batch_norm, conv, elementwise, pool, product, reduce, structure};
 
 /// The names of all ops, read from the sources of `src/ops` and from the rules of `src/scalar`.
 pub(crate) fn defined() -> BTreeSet<String> {
@@ -37,8 +37,15 @@ fn checked() -> BTreeSet<String> {
 
 /// The cases of all families.
 pub(crate) fn cases() -> Vec<Case> {
-    let families =
-        [elementwise::cases(), reduce::cases(), product::cases(), structure::cases(), conv::cases(), pool::cases()];
+    let families = [
+        elementwise::cases(),
+        reduce::cases(),
+        product::cases(),
+        structure::cases(),
+        conv::cases(),
+        pool::cases(),
+        batch_norm::cases(),
+    ];
     families.into_iter().flatten().collect()
 }
 

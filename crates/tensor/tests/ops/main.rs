@@ -1,6 +1,7 @@
 //! Every op's gradient, of first and second order, against numerical differentiation, on every layout of its inputs;
 //! and a test that fails for an op that nothing here checks.
 
+mod batch_norm;
 mod cases;
 mod conv;
 mod coverage;
@@ -39,6 +40,11 @@ fn convolutions() {
 #[test]
 fn pooling() {
     check_all(&pool::cases());
+}
+
+#[test]
+fn batch_normalisation() {
+    check_all(&batch_norm::cases());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! inputs at every number of threads.
 
 mod arrange;
+mod batch_norm;
 mod conv;
 mod elementwise;
 mod naive;

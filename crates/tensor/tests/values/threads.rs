@@ -129,3 +129,18 @@ fn convolutions() {
         .sum();
     assert!((f64::from(y[0][[22, 17, 0, 0]]) - corner - f64::from(bias[[17]])).abs() < 1e-5);
 }
+
+#[test]
+fn batch_norm() {
+    for shape in [&[29, 40, 17, 16][..], &[1031, 517]] {
+        let (x, weight) = (random(shape), random(&shape[1..2]));
+        let y = same_bits("batch_norm", || {
+            let tape = Tape::new();
+            let [x, w] = [&x, &weight].map(|x| tape.leaf(x.clone()));
+            let (y, moments) = x.batch_norm(Some(w), None, 1e-5);
+            let grads = y.tanh().sum(..).backward();
+            vec![y.value(), moments.mean, moments.var, grads.wrt(x).clone(), grads.wrt(w).clone()]
+        });
+        assert!(y[1].to_vec().iter().all(|mean| mean.abs() < 0.1));
+    }
+}
