@@ -38,6 +38,7 @@ pub use kernel::update::Update;
 pub use ops::Op;
 pub use ops::batch_norm::Moments;
 pub use ops::conv::{ConvOptions, PerAxis};
+pub use ops::linalg::Triangular;
 pub use ops::pool::PoolOptions;
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};

@@ -9,6 +9,7 @@ pub(crate) mod conv;
 pub(crate) mod convert;
 pub(crate) mod copy;
 pub(crate) mod cpu;
+pub(crate) mod linalg;
 pub(crate) mod map;
 pub(crate) mod math;
 pub(crate) mod matmul;

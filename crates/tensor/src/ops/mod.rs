@@ -12,6 +12,7 @@ pub mod elementwise;
 mod equation;
 pub mod index;
 pub mod join;
+pub mod linalg;
 pub mod matmul;
 pub mod norm;
 mod operators;

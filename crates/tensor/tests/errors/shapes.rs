@@ -1,6 +1,6 @@
 //! Shapes, axes and indices that do not fit.
 
-use tensor::{Param, Tape, Tensor, s};
+use tensor::{Param, Tape, Tensor, Triangular, s};
 
 use crate::{panic_of, panics};
 
@@ -303,4 +303,25 @@ fn batch_norm() {
     panics("batch_norm: expected an input with as many channels as the mean [3], got shape [2, 4]", || {
         x.batch_norm_by(&moments, None, None, 0.0);
     });
+}
+
+#[test]
+fn linear_algebra() {
+    let square = "expected square matrices over the last two axes";
+    fails!(&format!("cholesky: {square}, got shape [2, 3]"), [a [2, 3]] a.cholesky());
+    fails!(&format!("inverse: {square}, got shape [3]"), [a [3]] a.inverse());
+    fails!(&format!("det: {square}, got shape [4, 2, 3]"), [a [4, 2, 3]] a.det());
+    fails!(&format!("slogdet: {square}, got shape [2, 3]"), [a [2, 3]] a.slogdet());
+    fails!(&format!("logdet: {square}, got shape [2, 3]"), [a [2, 3]] a.logdet());
+    fails!(&format!("solve: {square}, got shape [2, 3]"), [a [2, 3], b [2, 1]] a.solve(b));
+    fails!("solve: expected a right side of 2 rows for matrices of shape [2, 2], got shape [3, 1]", [a [2, 2], b [3, 1]] {
+        a.solve(b)
+    });
+    fails!("solve: shapes [2, 1, 1] and [3, 1, 1] do not broadcast", [a [2, 1, 1], b [3, 1, 1]] a.solve(b));
+    fails!("solve_triangular: expected a right side of 2 rows for matrices of shape [2, 2], got shape [3, 1]", [a [2, 2], b [3]] {
+        a.solve_triangular(b, Triangular::upper())
+    });
+    fails!("cholesky: the matrix of shape [2, 2] is not positive definite at pivot 1", [a [2, 2]] a.cholesky());
+    fails!("inverse: matrix 0 of the batch of shape [3, 2, 2] is singular at pivot 1", [a [3, 2, 2]] a.inverse());
+    fails!("solve: the matrix of shape [2, 2] is singular at pivot 1", [a [2, 2], b [2, 1]] a.solve(b));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cases::{Case, Layout};
-use crate::{batch_norm, conv, elementwise, pool, product, reduce, structure};
+use crate::{batch_norm, conv, elementwise, linalg, pool, product, reduce, structure};
 
 /// The names of all ops, read from the sources of `src/ops` and from the rules of `src/scalar`.
 pub(crate) fn defined() -> BTreeSet<String> {
@@ -45,6 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
         conv::cases(),
         pool::cases(),
         batch_norm::cases(),
+        linalg::cases(),
     ];
     families.into_iter().flatten().collect()
 }

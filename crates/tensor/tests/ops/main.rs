@@ -6,6 +6,7 @@ mod cases;
 mod conv;
 mod coverage;
 mod elementwise;
+mod linalg;
 #[cfg(feature = "mutation")]
 mod mutation;
 mod pool;
@@ -45,6 +46,11 @@ fn pooling() {
 #[test]
 fn batch_normalisation() {
     check_all(&batch_norm::cases());
+}
+
+#[test]
+fn linear_algebra() {
+    check_all(&linalg::cases());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod arrange;
 mod batch_norm;
 mod conv;
 mod elementwise;
+mod linalg;
 mod naive;
 mod pool;
 mod products;
