@@ -43,6 +43,15 @@ impl Case {
         })
     }
 
+    /// The names of the function's own ops, without those of its gradient.
+    #[cfg(feature = "mutation")]
+    pub(crate) fn own_ops(&self) -> BTreeSet<&'static str> {
+        let tape = Tape::new();
+        let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+        (self.f)(&x);
+        tape.ops().into_iter().collect()
+    }
+
     /// The names of the ops that [`failures`](Case::failures) puts to the numerical test: those of the function, and of
     /// its recorded gradient, which is what the second order differentiates.
     pub(crate) fn checked_ops(&self) -> BTreeSet<&'static str> {
