@@ -43,6 +43,25 @@ impl Case {
         })
     }
 
+    /// The largest difference between the eager and the recorded gradient, relative to the larger of 1 and the largest
+    /// element; 0 where all bits agree.
+    pub(crate) fn eager_against_recorded(&self) -> f64 {
+        let tape = Tape::new();
+        let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+        let y = (self.f)(&x);
+        let seed = Tensor::randn(y.shape(), &mut rng(5, 0));
+        let eager = y.vjp_retain(seed.clone());
+        let recorded = tape.vjp(y, tape.constant(seed), &x);
+        let difference = |(&x, recorded): (&Var<'_, f64>, &Var<'_, f64>)| {
+            let recorded = recorded.value();
+            let eager = eager.get(x).cloned().unwrap_or_else(|| Tensor::zeros(x.shape()));
+            let size = recorded.to_vec().iter().fold(1.0f64, |size, x| size.max(x.abs()));
+            let pairs = eager.to_vec().into_iter().zip(recorded.to_vec());
+            pairs.map(|(a, b)| (a - b).abs() / size).fold(0.0, f64::max)
+        };
+        x.iter().zip(&recorded).map(difference).fold(0.0, f64::max)
+    }
+
     /// The names of the function's own ops, without those of its gradient.
     #[cfg(feature = "mutation")]
     pub(crate) fn own_ops(&self) -> BTreeSet<&'static str> {

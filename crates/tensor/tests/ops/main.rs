@@ -18,6 +18,17 @@ mod third;
 
 use cases::check_all;
 
+/// Bit for bit where both are made by one rule, and within a few roundings where the eager one is fused.
+#[test]
+fn eager_gradients_are_the_recorded_ones() {
+    let cases = coverage::cases();
+    let differences: Vec<_> = cases.iter().map(|case| (&case.name, case.eager_against_recorded())).collect();
+    let apart: Vec<_> = differences.iter().filter(|(_, difference)| *difference > 1e-14).collect();
+    assert!(apart.is_empty(), "{apart:?}");
+    let same = differences.iter().filter(|(_, difference)| *difference == 0.0).count();
+    assert!(same * 10 > differences.len() * 9, "only {same} of {} have the same bits", differences.len());
+}
+
 #[test]
 fn elementwise_rules() {
     check_all(&elementwise::cases());
