@@ -52,7 +52,9 @@ pub enum Place {
 pub struct Seen {
     /// The number of operations of the longest reading of the rule.
     pub operations: usize,
-    /// Whether the fault has changed anything.
+    /// Whether the fault is one that the operation can have: a unary one has no operands to swap.
+    pub applied: bool,
+    /// Whether the fault has changed a gradient.
     pub changed: bool,
 }
 
@@ -113,6 +115,10 @@ fn restart() {
     with(|state| (state.count, state.base) = (0, 0));
 }
 
+fn note_fault() {
+    with(|state| state.seen.applied = true);
+}
+
 fn note_change(changed: bool) {
     with(|state| state.seen.changed |= changed);
 }
@@ -126,6 +132,9 @@ impl<A> Faulty<A> {
     where
         A: Array<T>,
     {
+        if matches!(fault, Some(Fault::Sign | Fault::Factor | Fault::Zero | Fault::Detach)) {
+            note_fault();
+        }
         Faulty(match fault {
             Some(Fault::Sign) => self.0.scale(-1.0),
             Some(Fault::Factor) => self.0.scale(1.5),
@@ -144,10 +153,12 @@ impl<T: Float, A: Array<T>> Array<T> for Faulty<A> {
             let last = x.len() - 1;
             if x[last].shape() == x[last - 1].shape() {
                 x.swap(last - 1, last);
+                note_fault();
             }
         }
         let y = A::try_apply(op, &x)?;
         if fault == Some(Fault::First) && x[0].shape() == y.shape() {
+            note_fault();
             return Ok(Faulty(x[0].clone()));
         }
         Ok(Faulty(y).wrong(fault))
@@ -280,7 +291,11 @@ struct Broken<A>(A);
 /// The result of an operation that may go wrong.
 fn faulty<A: Scalar>(first: A, second: A, operation: impl Fn(A, A) -> A) -> Broken<A> {
     let y = operation(first, second);
-    Broken(match next() {
+    let fault = next();
+    if fault.is_some_and(|fault| fault != Fault::Detach) {
+        note_fault();
+    }
+    Broken(match fault {
         Some(Fault::Sign) => -y,
         Some(Fault::Factor) => y.lit(1.5) * y,
         Some(Fault::Zero) => y.lit(0.0),
@@ -288,6 +303,15 @@ fn faulty<A: Scalar>(first: A, second: A, operation: impl Fn(A, A) -> A) -> Brok
         Some(Fault::Swap) => operation(second, first),
         Some(Fault::Detach) | None => y,
     })
+}
+
+/// Whether the operands of a comparison are swapped.
+fn swapped() -> bool {
+    let swapped = next() == Some(Fault::Swap);
+    if swapped {
+        note_fault();
+    }
+    swapped
 }
 
 macro_rules! broken_operator {
@@ -313,7 +337,11 @@ impl<A: Scalar> Scalar for Broken<A> {
     type Mask = A::Mask;
 
     fn lit(self, value: f64) -> Self {
-        match next() {
+        let fault = next();
+        if matches!(fault, Some(Fault::Sign | Fault::Factor | Fault::Zero)) {
+            note_fault();
+        }
+        match fault {
             Some(Fault::Sign) => Broken(self.0.lit(-value)),
             Some(Fault::Factor) => Broken(self.0.lit(if value == 0.0 { 1.5 } else { 1.5 * value })),
             Some(Fault::Zero) => Broken(self.0.lit(0.0)),
@@ -331,11 +359,11 @@ impl<A: Scalar> Scalar for Broken<A> {
     }
 
     fn lt(self, other: Self) -> A::Mask {
-        if next() == Some(Fault::Swap) { other.0.lt(self.0) } else { self.0.lt(other.0) }
+        if swapped() { other.0.lt(self.0) } else { self.0.lt(other.0) }
     }
 
     fn le(self, other: Self) -> A::Mask {
-        if next() == Some(Fault::Swap) { other.0.le(self.0) } else { self.0.le(other.0) }
+        if swapped() { other.0.le(self.0) } else { self.0.le(other.0) }
     }
 
     fn eq(self, other: Self) -> A::Mask {

@@ -96,6 +96,10 @@ impl<T: Float> Op<T> for BatchNorm<T> {
         Ok(Tensor::build(x[0].shape(), |out| channels::affine(sizes, slice(&input), numbers, out)))
     }
 
+    fn mixes_examples(&self) -> bool {
+        true
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
         let shape = x[0].shape();
         let Channels { n, c, m } = sizes(&shape);

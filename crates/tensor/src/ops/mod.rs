@@ -82,6 +82,12 @@ pub trait Op<T: Float>: 'static {
         None
     }
 
+    /// Whether the examples of a batch, along the first axis, are not independent of each other.
+    #[doc(hidden)]
+    fn mixes_examples(&self) -> bool {
+        false
+    }
+
     /// The gradient of input `i` as a sum over rows, where it is one.
     #[doc(hidden)]
     fn sum_of_rows(&self, _g: &Tensor<T>, _x: &[&Tensor<T>], _i: usize) -> Option<SumOfRows<T>> {
@@ -172,6 +178,10 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
 
     fn permutation(&self) -> Option<&[isize]> {
         Op::permutation(self)
+    }
+
+    fn mixes_examples(&self) -> bool {
+        Op::mixes_examples(self)
     }
 
     fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>> {

@@ -37,6 +37,7 @@ pub(crate) trait Recorded<T: Float>: Any {
         into: &mut Adjoints<'_, T>,
     );
     fn permutation(&self) -> Option<&[isize]>;
+    fn mixes_examples(&self) -> bool;
     fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>>;
     fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64;
     fn pointwise(&self) -> Option<&dyn Pointwise<T>>;

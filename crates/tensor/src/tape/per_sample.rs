@@ -259,6 +259,9 @@ impl<T: Float> Pass<'_, T> {
     /// Examples must be the first axis of what an op makes of them, or blocks of it.
     fn check_first_axis(&self, y: &Node<T>) -> Result<()> {
         let op = y.op.as_ref().expect("an op node holds its op");
+        if op.mixes_examples() {
+            return Err(dependent(op.as_ref(), y));
+        }
         let moved = op.permutation().is_some_and(|axes| order(axes).first() != Some(&0));
         match y.value.shape().first() {
             Some(&n) if n % self.batch == 0 && !moved => Ok(()),
@@ -308,12 +311,7 @@ impl<T: Float> Pass<'_, T> {
             let x: Vec<&Tensor<T>> = x.iter().collect();
             let together = of(&y.value, example);
             let Some(alone) = op.forward(&x).ok().filter(|alone| agree(alone, &together)) else {
-                let message = format!(
-                    "{}, recorded at {}, makes the examples depend on each other, or does not keep them as the first axis",
-                    op.name(),
-                    y.location
-                );
-                return Err(Error::invalid(OP, message));
+                return Err(dependent(op, y));
             };
             grads.push(gradient(op, self.nodes, y, (of(g, example), &x, &alone), i));
         }
@@ -341,6 +339,12 @@ impl<T: Float> Pass<'_, T> {
             self.shared.entry(input).or_default().push(Part::Dense(Tensor::stack(&each, 0)));
         }
     }
+}
+
+fn dependent<T: Float>(op: &dyn Recorded<T>, y: &Node<T>) -> Error {
+    let (name, line) = (op.name(), y.location);
+    let what = "makes the examples depend on each other, or does not keep them as the first axis";
+    Error::invalid(OP, format!("{name}, recorded at {line}, {what}"))
 }
 
 /// Axes counted from the first.
