@@ -37,9 +37,9 @@ pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
 pub use kernel::update::Update;
 pub use ops::Op;
 pub use ops::batch_norm::Moments;
-pub use ops::conv::{ConvOptions, PerAxis};
+
 pub use ops::linalg::Triangular;
-pub use ops::pool::PoolOptions;
+pub use ops::window::{ConvOptions, PerAxis, PoolOptions};
 pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use storage::Buffers;

@@ -3,7 +3,8 @@
 pub mod arrange;
 mod attention;
 pub mod batch_norm;
-pub mod conv;
+mod conv;
+mod convolve;
 pub mod cross_entropy;
 pub mod custom;
 pub mod diagonal;
@@ -22,6 +23,7 @@ pub mod scan;
 pub mod softmax;
 pub mod sort;
 pub mod view;
+pub mod window;
 
 use crate::array::Array;
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! The largest and the mean of what a window sees as it moves over an image.
 
-use super::conv::PerAxis;
+use super::window::{PerAxis, PoolOptions};
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
@@ -10,48 +10,7 @@ use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads};
 use crate::tensor::Tensor;
 
-/// How the window of a pooling along N axes moves. By default windows lie next to each other, without padding.
-///
-/// ```
-/// use tensor::{PoolOptions, Tensor};
-/// let x = Tensor::from([[[1.0f32, 5.0, 2.0, 4.0]]]);
-/// assert_eq!(x.max_pool1d(PoolOptions::new(2)), Tensor::from([[[5.0, 4.0]]]));
-/// assert_eq!(x.avg_pool1d(PoolOptions::new(2).stride(1)), Tensor::from([[[3.0, 3.5, 3.0]]]));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolOptions<const N: usize> {
-    /// The size of the window.
-    pub kernel: [usize; N],
-    /// How far the window moves at a time.
-    pub stride: [usize; N],
-    /// How much is put at both ends of an axis: −∞ for the largest, 0 for the mean. At most half of the window.
-    pub padding: [usize; N],
-    /// Whether a mean counts the padding.
-    pub counts_padding: bool,
-}
-
 impl<const N: usize> PoolOptions<N> {
-    /// A window that moves by its own size.
-    pub fn new(kernel: impl Into<PerAxis<N>>) -> Self {
-        let PerAxis(kernel) = kernel.into();
-        PoolOptions { kernel, stride: kernel, padding: [0; N], counts_padding: true }
-    }
-
-    /// With this stride.
-    pub fn stride(self, stride: impl Into<PerAxis<N>>) -> Self {
-        PoolOptions { stride: stride.into().0, ..self }
-    }
-
-    /// With so much padding at both ends of an axis.
-    pub fn padding(self, padding: impl Into<PerAxis<N>>) -> Self {
-        PoolOptions { padding: padding.into().0, ..self }
-    }
-
-    /// With or without the padding counted in a mean.
-    pub fn counts_padding(self, counts_padding: bool) -> Self {
-        PoolOptions { counts_padding, ..self }
-    }
-
     /// The window that moves over the planes of a shape `[n, channels, …]`.
     fn window(&self, op: &'static str, x: &Shape) -> Result<Window> {
         let PoolOptions { kernel, stride, padding, counts_padding } = *self;
