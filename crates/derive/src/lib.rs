@@ -1,6 +1,6 @@
 //! `#[derive(Module)]`: the ordered, named visit of a struct's parameters.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Field, Fields, Index, Path, Result, parse_macro_input, parse_quote};
 
@@ -20,7 +20,8 @@ fn expand(input: DeriveInput) -> Result<TokenStream> {
     };
     let tensor = crate_path(&input)?;
     let fields = visited(&data.fields)?;
-    let (visit, visit_mut) = (calls(&tensor, &fields, false), calls(&tensor, &fields, true));
+    let [visit, visit_mut, visit_buffers] =
+        ["visit", "visit_mut", "visit_buffers"].map(|method| calls(&tensor, &fields, method));
 
     let mut generics = input.generics.clone();
     generics.params.push(parse_quote!(__T: #tensor::Float));
@@ -48,6 +49,14 @@ fn expand(input: DeriveInput) -> Result<TokenStream> {
                 f: &mut dyn FnMut(#tensor::Path<'_>, &mut #tensor::Param<__T>),
             ) {
                 #(#visit_mut)*
+            }
+
+            fn visit_buffers<'__m>(
+                &'__m self,
+                path: #tensor::Path<'_>,
+                f: &mut dyn FnMut(#tensor::Path<'_>, &'__m #tensor::Buffer<__T>),
+            ) {
+                #(#visit_buffers)*
             }
         }
     })
@@ -97,10 +106,12 @@ fn crate_path(input: &DeriveInput) -> Result<Path> {
     Ok(path)
 }
 
-fn calls(tensor: &Path, fields: &[(TokenStream, String, &Field)], mutable: bool) -> Vec<TokenStream> {
-    let call = |(accessor, name, _): &(TokenStream, String, &Field)| match mutable {
-        true => quote!(#tensor::Module::<__T>::visit_mut(&mut self.#accessor, path.field(#name), f);),
-        false => quote!(#tensor::Module::<__T>::visit(&self.#accessor, path.field(#name), f);),
+/// A call of a method of `Module` for each field; only `visit_mut` changes them.
+fn calls(tensor: &Path, fields: &[(TokenStream, String, &Field)], method: &str) -> Vec<TokenStream> {
+    let name = Ident::new(method, Span::call_site());
+    let call = |(accessor, field, _): &(TokenStream, String, &Field)| match method {
+        "visit_mut" => quote!(#tensor::Module::<__T>::#name(&mut self.#accessor, path.field(#field), f);),
+        _ => quote!(#tensor::Module::<__T>::#name(&self.#accessor, path.field(#field), f);),
     };
     fields.iter().map(call).collect()
 }

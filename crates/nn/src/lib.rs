@@ -29,19 +29,27 @@
 //! ```
 
 mod activation;
+mod conv;
 pub mod cost;
 mod dropout;
+mod embedding;
 mod init;
 mod linear;
+mod norm;
+mod pool;
 mod sequential;
 mod summary;
 
 pub use activation::{Elu, Gelu, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softplus, Tanh};
+pub use conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use cost::{Costs, Reduction};
 pub use derive::Module;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use init::Init;
 pub use linear::Linear;
+pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
+pub use pool::{AvgPool1d, AvgPool2d, Flatten, GlobalAvgPool, MaxPool1d, MaxPool2d};
 pub use sequential::{Layer, Sequential};
 pub use summary::{Summary, summary};
-pub use tensor::{Module, Param, Path};
+pub use tensor::{Buffer, Module, Param, Path};

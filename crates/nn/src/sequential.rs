@@ -1,6 +1,6 @@
 //! Layers one after the other.
 
-use tensor::{Float, Module, Param, Path, Var};
+use tensor::{Buffer, Float, Module, Param, Path, Var};
 
 /// A module that maps one variable to one.
 pub trait Layer<T: Float = f32>: Module<T> {
@@ -63,6 +63,10 @@ impl<T: Float> Module<T> for Sequential<T> {
 
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
         self.layers.iter_mut().enumerate().for_each(|(i, layer)| layer.visit_mut(path.index(i), f));
+    }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        self.layers.iter().enumerate().for_each(|(i, layer)| layer.visit_buffers(path.index(i), f));
     }
 }
 

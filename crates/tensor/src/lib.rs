@@ -44,8 +44,8 @@ pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use storage::Buffers;
 pub use tape::{
-    Adjoints, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample, Profile,
-    Source, Tape, Var,
+    Adjoints, Buffer, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample,
+    Profile, Source, Tape, Var,
 };
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 

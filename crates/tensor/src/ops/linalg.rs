@@ -79,14 +79,15 @@ fn triangle<T: Float, A: Array<T>>(x: &A, upper: bool, diagonal: bool) -> A {
     A::rule(Select, [&x.constant(mask), x, &x.constant(Tensor::from(T::ZERO))])
 }
 
-/// L of A = L·Lᵀ.
+/// L of ½(X + Xᵀ) = L·Lᵀ.
 struct Cholesky;
 
 impl<T: Float> Op<T> for Cholesky {
     const NAME: &'static str = "cholesky";
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
-        let (a, n) = (x[0].contiguous(), rows("cholesky", x[0].shape())?);
+        let n = rows("cholesky", x[0].shape())?;
+        let a = ((x[0] + x[0].t()) * T::from_f64(0.5)).contiguous();
         let mut done = Ok(());
         let l = Tensor::build(a.shape(), |out| done = linalg::cholesky(slice(&a), n, out));
         done.map_err(|failure| failed("cholesky", "not positive definite", a.shape(), failure))?;
@@ -267,9 +268,9 @@ fn system<T: Float, A: Array<T>>(name: &'static str, op: impl Op<T>, a: &A, b: &
 }
 
 methods! {
-    /// The lower triangle L with A = L·Lᵀ of symmetric, positive definite matrices `[.., n, n]`, of which only the
-    /// lower triangle is read. The gradient is L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹, made symmetric, where Φ takes the lower triangle with
-    /// half of the diagonal.
+    /// The lower triangle L with A = L·Lᵀ of symmetric, positive definite matrices A, `[.., n, n]`. Of a matrix X that is
+    /// not symmetric it is that of ½(X + Xᵀ), so the gradient is symmetric: ½(G + Gᵀ) with G = L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹, where Φ
+    /// takes the lower triangle with half of the diagonal (Murray, 2016).
     ///
     /// # Panics
     /// If the matrices are not square, or one is not positive definite.

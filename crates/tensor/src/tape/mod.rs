@@ -24,7 +24,7 @@ pub use memory::{KindMemory, Memory};
 pub use node::Grads;
 pub(crate) use node::Recorded;
 use node::{Nodes, Origin};
-pub use param::{Module, Param, Path};
+pub use param::{Buffer, Module, Param, Path};
 pub use per_sample::PerSample;
 pub use profile::{OpProfile, Profile};
 pub use var::Var;

@@ -1,8 +1,8 @@
 //! Parameters, and the ordered, named visit of a model's parameters.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::float::Float;
 use crate::tensor::Tensor;
@@ -68,6 +68,47 @@ impl<T: Float> fmt::Debug for Param<T> {
     }
 }
 
+/// A tensor that belongs to a model and is no parameter: running statistics, say. A layer changes it while it evaluates, so
+/// it is behind a lock; a clone is another buffer with the same value.
+pub struct Buffer<T: Float = f32> {
+    value: RwLock<Tensor<T>>,
+    name: &'static str,
+}
+
+impl<T: Float> Buffer<T> {
+    /// A buffer that errors call by `name`.
+    pub fn new(name: &'static str, value: impl Into<Tensor<T>>) -> Buffer<T> {
+        Buffer { value: RwLock::new(value.into()), name }
+    }
+
+    /// The value; a reference count, not a copy.
+    pub fn value(&self) -> Tensor<T> {
+        self.value.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives it another value.
+    pub fn set(&self, value: impl Into<Tensor<T>>) {
+        *self.value.write().unwrap_or_else(PoisonError::into_inner) = value.into();
+    }
+
+    /// The name that errors call it by.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+impl<T: Float> Clone for Buffer<T> {
+    fn clone(&self) -> Buffer<T> {
+        Buffer::new(self.name, self.value())
+    }
+}
+
+impl<T: Float> fmt::Debug for Buffer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer `{}` {:?}", self.name, self.value())
+    }
+}
+
 /// Where a parameter stands in a model: field names and list positions, from the outside in. It lives on the stack of
 /// the visit, so visiting allocates nothing; printing it gives `layers.0.weight`.
 #[derive(Clone, Copy)]
@@ -129,6 +170,19 @@ pub trait Module<T: Float = f32> {
 
     /// The same parameters in the same order, for changing them.
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>));
+
+    /// Calls `f` with every buffer, in a fixed order; a module has none unless it says so.
+    fn visit_buffers<'m>(&'m self, _path: Path<'_>, _f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {}
+}
+
+impl<T: Float> Module<T> for Buffer<T> {
+    fn visit<'m>(&'m self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {}
+
+    fn visit_mut(&mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {}
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        f(path, self);
+    }
 }
 
 impl<T: Float> Module<T> for Param<T> {
@@ -149,6 +203,10 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
         self.iter_mut().enumerate().for_each(|(i, module)| module.visit_mut(path.index(i), f));
     }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.visit_buffers(path.index(i), f));
+    }
 }
 
 impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
@@ -158,6 +216,10 @@ impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
 
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
         self.iter_mut().enumerate().for_each(|(i, module)| module.visit_mut(path.index(i), f));
+    }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        self.iter().enumerate().for_each(|(i, module)| module.visit_buffers(path.index(i), f));
     }
 }
 
@@ -169,6 +231,10 @@ impl<T: Float, M: Module<T>> Module<T> for Option<M> {
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
         self.iter_mut().for_each(|module| module.visit_mut(path, f));
     }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        self.iter().for_each(|module| module.visit_buffers(path, f));
+    }
 }
 
 impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
@@ -178,5 +244,9 @@ impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
 
     fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
         (**self).visit_mut(path, f);
+    }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        (**self).visit_buffers(path, f);
     }
 }

@@ -22,8 +22,9 @@ fn identity(n: usize) -> Tensor<f64> {
 
 type Function = for<'t> fn(Var<'t, f64>) -> Var<'t, f64>;
 
-const UNARY: [(&str, Function); 6] = [
+const UNARY: [(&str, Function); 7] = [
     ("cholesky", |x| definite(x).cholesky()),
+    ("cholesky of the symmetric part", |x| (definite(x) + 0.3 * x).cholesky()),
     ("inverse", |x| regular(x).inverse()),
     ("det", |x| x.det()),
     ("slogdet", |x| regular(x).slogdet().1),
