@@ -29,6 +29,7 @@
 //! ```
 
 mod activation;
+mod attention;
 mod conv;
 pub mod cost;
 mod dropout;
@@ -37,10 +38,12 @@ mod init;
 mod linear;
 mod norm;
 mod pool;
+mod recurrent;
 mod sequential;
 mod summary;
 
 pub use activation::{Elu, Gelu, LeakyRelu, Relu, Selu, Sigmoid, Silu, Softplus, Tanh};
+pub use attention::{MultiHeadAttention, TransformerBlock};
 pub use conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use cost::{Costs, Reduction};
 pub use derive::Module;
@@ -50,6 +53,7 @@ pub use init::Init;
 pub use linear::Linear;
 pub use norm::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pool::{AvgPool1d, AvgPool2d, Flatten, GlobalAvgPool, MaxPool1d, MaxPool2d};
-pub use sequential::{Layer, Sequential};
+pub use recurrent::{Gru, Lstm, Rnn};
+pub use sequential::{Layer, Residual, Sequential};
 pub use summary::{Summary, summary};
 pub use tensor::{Buffer, Module, Param, Path};

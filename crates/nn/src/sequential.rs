@@ -75,3 +75,27 @@ impl<T: Float> Layer<T> for Sequential<T> {
         Sequential::forward(self, x)
     }
 }
+
+/// A layer whose input is added to its result: x + f(x) (He et al., 2016).
+#[derive(Clone, Debug)]
+pub struct Residual<L>(pub L);
+
+impl<T: Float, L: Module<T>> Module<T> for Residual<L> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        self.0.visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.0.visit_mut(path, f);
+    }
+
+    fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
+        self.0.visit_buffers(path, f);
+    }
+}
+
+impl<T: Float, L: Layer<T>> Layer<T> for Residual<L> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x + self.0.forward(x)
+    }
+}
