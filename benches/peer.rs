@@ -11,12 +11,14 @@
 //! - `F`, `F1M`: a chain of 10,000 (1,000,000) scalar ops, forward and backward.
 //! - `G1`, `G2`: layer normalisation and softmax of [4096, 1024], forward and backward; `G1c`, `G2c` from primitives.
 //! - `H1`, `H1024`: inference of the network of `B` at batch 1 and 1024.
+//! - `I`: a convolutional network, 16 and 32 channels of 5 × 5 with pooling, then 512-128-10, SGD, one batch of 64.
 
 use std::hint::black_box;
 use std::time::Instant;
 
+use wengert::nn::Conv2d;
 use wengert::prelude::*;
-use wengert::tensor::{Elementwise, Scalar};
+use wengert::tensor::{Elementwise, PoolOptions, Scalar};
 
 /// What is asked for on the command line.
 struct Args {
@@ -340,6 +342,51 @@ fn infer(args: &Args) {
     args.put_peak();
 }
 
+#[derive(Module)]
+struct LeNet {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    dense1: Linear,
+    dense2: Linear,
+}
+
+impl LeNet {
+    fn new() -> LeNet {
+        let mut rng = rng(1, 0);
+        LeNet {
+            conv1: Conv2d::new(1, 16, 5, &mut rng),
+            conv2: Conv2d::new(16, 32, 5, &mut rng),
+            dense1: Linear::new(512, 128, &mut rng),
+            dense2: Linear::new(128, 10, &mut rng),
+        }
+    }
+
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        let h = self.conv1.forward(x.reshape([x.shape()[0], 1, 28, 28])).relu().max_pool2d(PoolOptions::new(2));
+        let h = self.conv2.forward(h).relu().max_pool2d(PoolOptions::new(2));
+        self.dense2.forward(self.dense1.forward(h.reshape([x.shape()[0], 512])).relu())
+    }
+}
+
+fn convolutional(args: &Args) {
+    let mut model = LeNet::new();
+    let mut sgd = Sgd::new(RATE);
+    let mut tape = Tape::new();
+    let mnist = mnist();
+    let rows: Vec<usize> = (0..64).collect();
+    let mut loss = 0.0;
+    let step = time(3, args.reps.unwrap_or(20), || {
+        let batch = mnist.train.gather(&rows);
+        let cost = model.forward(tape.constant(batch.images)).cross_entropy(&batch.labels);
+        sgd.step(&mut model, &cost.backward()).expect("every parameter is reached");
+        loss = cost.item();
+        tape.reset();
+    });
+    args.put("ms_per_step", 1e3 * step, "ms");
+    args.put("loss", f64::from(loss), "");
+    args.put_peak();
+}
+
 fn main() {
     let args = Args::parse();
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global().expect("the only pool");
@@ -351,6 +398,7 @@ fn main() {
         "F" | "F1M" => scalars(&args),
         "G1" | "G1c" | "G2" | "G2c" => rows(&args),
         "H1" | "H1024" => infer(&args),
+        "I" => convolutional(&args),
         other => println!(r#"{{"peer":"wengert","workload":"{other}","skipped":"not measured here"}}"#),
     }
 }

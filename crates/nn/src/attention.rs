@@ -25,7 +25,10 @@ impl<T: Float> MultiHeadAttention<T> {
     /// If the features do not divide into the heads.
     #[track_caller]
     pub fn new(width: usize, heads: usize, rng: &mut (impl Rng + ?Sized)) -> MultiHeadAttention<T> {
-        assert!(heads > 0 && width % heads == 0, "attention: {width} features do not divide into {heads} heads");
+        assert!(
+            heads > 0 && width.is_multiple_of(heads),
+            "attention: {width} features do not divide into {heads} heads"
+        );
         MultiHeadAttention { input: Linear::new(width, 3 * width, rng), output: Linear::new(width, width, rng), heads }
     }
 

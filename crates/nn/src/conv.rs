@@ -52,7 +52,7 @@ macro_rules! convolutions {
             ) -> $Name<T> {
                 let $groups = options.groups;
                 assert!(
-                    $groups > 0 && $inputs % $groups == 0 && $outputs % $groups == 0,
+                    $groups > 0 && $inputs.is_multiple_of($groups) && $outputs.is_multiple_of($groups),
                     "{}: {} inputs and {} outputs do not divide into {} groups",
                     stringify!($op), $inputs, $outputs, $groups
                 );

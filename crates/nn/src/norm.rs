@@ -178,7 +178,7 @@ impl<T: Float> GroupNorm<T> {
     /// If the channels do not divide into the groups.
     #[track_caller]
     pub fn new(groups: usize, channels: usize) -> GroupNorm<T> {
-        assert!(groups > 0 && channels % groups == 0, "group_norm: {channels} channels in {groups} groups");
+        assert!(groups > 0 && channels.is_multiple_of(groups), "group_norm: {channels} channels in {groups} groups");
         GroupNorm { weight: ones([channels]), bias: zeros([channels]), groups, eps: EPS }
     }
 

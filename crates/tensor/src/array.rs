@@ -21,6 +21,9 @@ use crate::tape::{Grads, Tape, Var};
 use crate::tensor::{Slice, Tensor};
 use crate::traced::Traced;
 
+/// A function of variables that gives gradients.
+pub type OfVars<'f, T> = dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>> + 'f;
+
 /// What a gradient rule may do with its arguments.
 pub trait Array<T: Float>: Clone {
     /// Evaluates an op, or records it.
@@ -35,7 +38,7 @@ pub trait Array<T: Float>: Clone {
         needs: &[bool],
     ) -> Grads<Self>;
     /// What a function of variables makes of `x`: for variables itself, for tensors its values.
-    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self>;
+    fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self>;
     /// The value; a gradient that depends on more than its shape is no longer linear in it.
     fn value(&self) -> Tensor<T>;
     /// A constant in the world of `self`.
@@ -197,7 +200,7 @@ impl<T: Float> Array<T> for Tensor<T> {
         grads.into_iter().collect()
     }
 
-    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self> {
+    fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {
         let tape = Tape::inference();
         let x: SmallVec<[_; 4]> = x.iter().map(|&x| tape.constant(x.clone())).collect();
         f(&x).into_iter().map(|grad| grad.map(|grad| grad.value())).collect()
@@ -239,7 +242,7 @@ impl<T: Float> Array<T> for Var<'_, T> {
             .collect()
     }
 
-    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self> {
+    fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {
         let x: SmallVec<[_; 4]> = x.iter().map(|&&x| x).collect();
         f(&x)
     }

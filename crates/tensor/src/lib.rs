@@ -30,7 +30,7 @@ mod tensor;
 mod traced;
 pub mod transform;
 
-pub use array::Array;
+pub use array::{Array, OfVars};
 pub use error::{Error, Result};
 pub use float::{Element, Float};
 pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};

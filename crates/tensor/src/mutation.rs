@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::array::Array;
+use crate::array::{Array, OfVars};
 use crate::error::Result;
 use crate::float::Float;
 use crate::ops::Op;
@@ -176,7 +176,7 @@ impl<T: Float, A: Array<T>> Array<T> for Faulty<A> {
         grads.into_iter().map(|grad| grad.map(Faulty)).collect()
     }
 
-    fn with_vars(x: &[&Self], f: &dyn for<'v> Fn(&[Var<'v, T>]) -> Grads<Var<'v, T>>) -> Grads<Self> {
+    fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {
         let x: Vec<&A> = x.iter().map(|x| &x.0).collect();
         A::with_vars(&x, f).into_iter().map(|grad| grad.map(Faulty)).collect()
     }
