@@ -112,7 +112,7 @@ fn printed(numbers: &[f64]) -> String {
         x if x.is_nan() => "NaN".to_string(),
         x if x.is_infinite() => if x > 0.0 { "∞" } else { "−∞" }.to_string(),
         // A negative zero is a zero.
-        x if x == 0.0 => "0".to_string(),
+        0.0 => "0".to_string(),
         x if x.abs() < 1e-4 => format!("{x:.5e}"),
         x => format!("{x}"),
     };
