@@ -5,6 +5,8 @@
 //! cargo run --example newton_cg
 //! ```
 
+use std::slice;
+
 use wengert::prelude::*;
 use wengert::tensor::transform;
 
@@ -34,7 +36,7 @@ impl Problem {
     }
 
     fn hessian_times(&self, w: &Tensor<f64>, v: &Tensor<f64>) -> Tensor<f64> {
-        let (_, mut products) = transform::hvp(|w| self.cost(w[0]), &[w.clone()], &[v.clone()]);
+        let (_, mut products) = transform::hvp(|w| self.cost(w[0]), slice::from_ref(w), slice::from_ref(v));
         products.remove(0)
     }
 }
@@ -71,7 +73,7 @@ fn main() {
     let mut norms = Vec::new();
     println!("step     cost        ‖gradient‖   products");
     for step in 0..12 {
-        let (cost, grads) = transform::value_and_grad(|w| problem.cost(w[0]), std::slice::from_ref(&w));
+        let (cost, grads) = transform::value_and_grad(|w| problem.cost(w[0]), slice::from_ref(&w));
         let norm = dot(&grads[0], &grads[0]).sqrt();
         norms.push(norm);
         if norm < 1e-14 {
