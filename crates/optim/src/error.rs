@@ -1,6 +1,6 @@
 //! Why a step was not taken.
 
-use tensor::Shape;
+use tensor::{Float, Param, Path, Shape};
 
 /// Why an optimizer did not step. No parameter was changed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -32,4 +32,22 @@ pub enum Error {
         /// Its range.
         expected: &'static str,
     },
+}
+
+/// An error unless `ok`.
+pub(crate) fn check(option: &'static str, value: f64, ok: bool, expected: &'static str) -> Result<(), Error> {
+    if ok { Ok(()) } else { Err(Error::Option { option, value, expected }) }
+}
+
+/// An error unless it is a number from 0 on.
+pub(crate) fn check_amount(option: &'static str, value: f64) -> Result<(), Error> {
+    check(option, value, value.is_finite() && value >= 0.0, "a finite number, at least 0")
+}
+
+/// What errors call a parameter: its path, or its own name where it is the whole model.
+pub(crate) fn name<T: Float>(path: Path<'_>, param: &Param<T>) -> String {
+    match path {
+        Path::Root => param.name().to_string(),
+        path => path.to_string(),
+    }
 }

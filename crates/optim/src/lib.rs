@@ -17,8 +17,10 @@
 //! ```
 
 mod error;
+mod optimizer;
 mod sgd;
 mod state;
 
 pub use error::Error;
-pub use sgd::Sgd;
+pub use optimizer::{Method, Optimizer, Step};
+pub use sgd::{Momentum, Sgd};

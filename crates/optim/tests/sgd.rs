@@ -12,6 +12,7 @@ struct Options {
     nesterov: bool,
     weight_decay: f64,
     decay_biases: bool,
+    maximize: bool,
 }
 
 impl Options {
@@ -22,6 +23,7 @@ impl Options {
             .nesterov(self.nesterov)
             .weight_decay(self.weight_decay)
             .decay_biases(self.decay_biases)
+            .maximize(self.maximize)
     }
 }
 
@@ -33,6 +35,9 @@ struct Scalar {
 
 impl Scalar {
     fn step(&mut self, mut g: f64, options: Options, bias: bool) {
+        if options.maximize {
+            g = -g;
+        }
         if options.weight_decay != 0.0 && (options.decay_biases || !bias) {
             g += options.weight_decay * self.p;
         }
@@ -82,11 +87,11 @@ fn gradients(params: &[(&Param<f64>, &[f64])]) -> Gradients<f64> {
 fn any_options() -> impl Strategy<Value = Options> {
     let zero_or = |range| prop_oneof![Just(0.0), range];
     let momentum = (zero_or(0.0..0.99), zero_or(0.0..1.0), any::<bool>());
-    (0.0..1.0, momentum, zero_or(0.0..0.5), any::<bool>()).prop_map(
-        |(lr, (momentum, dampening, nesterov), weight_decay, decay_biases)| {
+    (0.0..1.0, momentum, zero_or(0.0..0.5), any::<[bool; 2]>()).prop_map(
+        |(lr, (momentum, dampening, nesterov), weight_decay, [decay_biases, maximize])| {
             let nesterov = nesterov && momentum > 0.0;
             let dampening = if nesterov { 0.0 } else { dampening };
-            Options { lr, momentum, dampening, nesterov, weight_decay, decay_biases }
+            Options { lr, momentum, dampening, nesterov, weight_decay, decay_biases, maximize }
         },
     )
 }
@@ -262,8 +267,15 @@ fn a_parameter_used_twice_gets_the_sum_of_its_gradients() {
 /// A model whose parameters come in another order, and more of them, from one step to the next.
 #[test]
 fn velocities_follow_their_parameters_through_a_change_of_order() {
-    let options =
-        Options { lr: 0.1, momentum: 0.9, dampening: 0.2, nesterov: false, weight_decay: 0.01, decay_biases: true };
+    let options = Options {
+        lr: 0.1,
+        momentum: 0.9,
+        dampening: 0.2,
+        nesterov: false,
+        weight_decay: 0.01,
+        decay_biases: true,
+        maximize: false,
+    };
     let mut model: Vec<Param<f64>> = (0..4).map(|i| Param::new("w", [f64::from(i)])).collect();
     let mut scalars: Vec<Scalar> = (0..4).map(|i| Scalar { p: f64::from(i), buffer: None }).collect();
     let mut sgd = options.sgd();
