@@ -12,7 +12,7 @@ pub use tensor;
 pub mod prelude {
     pub use data::{Batch, Dataset, Mnist};
     pub use nn::{Costs, Dropout, Init, Layer, Linear, Module, Sequential, summary};
-    pub use optim::Sgd;
+    pub use optim::{Adam, AdamW, Sgd};
     pub use tensor::{Gradients, Mode, Param, Tape, Tensor, Var, rng, s};
 }
 

@@ -9,6 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
+use wengert::optim::{Adagrad, Lion, Method, Optimizer, RmsProp};
 use wengert::prelude::*;
 
 struct Counting;
@@ -86,27 +87,27 @@ const COSTS: [(&str, Cost); 3] = [
     ("binary cross-entropy", |z, labels| z.bce_with_logits(labels.one_hot(10))),
 ];
 
-struct Training {
+struct Training<M: Method> {
     model: Mlp,
-    sgd: Sgd,
+    optimizer: Optimizer<M>,
     tape: Tape,
     cost: Cost,
 }
 
-impl Training {
-    fn new(hidden: usize, sgd: Sgd, cost: Cost) -> Training {
-        Training { model: Mlp::new(hidden), sgd, tape: Tape::new(), cost }
+impl<M: Method> Training<M> {
+    fn new(hidden: usize, optimizer: Optimizer<M>, cost: Cost) -> Training<M> {
+        Training { model: Mlp::new(hidden), optimizer, tape: Tape::new(), cost }
     }
 
     fn step(&mut self, batch: Batch) {
         let cost = (self.cost)(self.model.forward(self.tape.constant(batch.images)), &batch.labels);
-        self.sgd.step(&mut self.model, &cost.backward()).expect("every parameter is reached");
+        self.optimizer.step(&mut self.model, &cost.backward()).expect("every parameter is reached");
         self.tape.reset();
     }
 }
 
 /// How many allocations the steps 10 to 20 of an epoch make on this thread, the batches' assembly included.
-fn allocations_in_steady_state(data: &Dataset, batch: usize, mut training: Training) -> usize {
+fn allocations_in_steady_state<M: Method>(data: &Dataset, batch: usize, mut training: Training<M>) -> usize {
     let mut batches = data.batches(batch).shuffle(0, 0);
     batches.by_ref().take(9).for_each(|batch| training.step(batch));
     let before = OWN.get();
@@ -117,7 +118,7 @@ fn allocations_in_steady_state(data: &Dataset, batch: usize, mut training: Train
 }
 
 /// The bytes held after each of the epochs.
-fn live_after_epochs(data: &Dataset, epochs: u64, mut training: Training) -> Vec<isize> {
+fn live_after_epochs<M: Method>(data: &Dataset, epochs: u64, mut training: Training<M>) -> Vec<isize> {
     let mut live = Vec::with_capacity(epochs as usize);
     for epoch in 0..epochs {
         data.batches(10).shuffle(0, epoch).for_each(|batch| training.step(batch));
@@ -194,6 +195,7 @@ fn one_thread_allocates_nothing() {
             }
         }
     }
+    no_optimizer_allocates(&data);
     for (name, cost) in COSTS {
         let live = live_after_epochs(&data, 100, Training::new(30, Sgd::new(0.01).momentum(0.9), cost));
         assert!(
@@ -201,4 +203,17 @@ fn one_thread_allocates_nothing() {
             "{name}: live bytes after each 100 of 10,000 steps: {live:?}"
         );
     }
+}
+
+/// All optimizers, with as many buffers as they may have.
+fn no_optimizer_allocates(data: &Dataset) {
+    fn check<M: Method>(data: &Dataset, name: &str, optimizer: Optimizer<M>) {
+        let allocations = allocations_in_steady_state(data, 10, Training::new(30, optimizer, COSTS[0].1));
+        assert_eq!(allocations, 0, "{name}: steps 10 to 20");
+    }
+    check(data, "Adam", Adam::new(1e-3).amsgrad(true));
+    check(data, "AdamW", AdamW::new(1e-3));
+    check(data, "RmsProp", RmsProp::new(1e-3).centered(true).momentum(0.9));
+    check(data, "Adagrad", Adagrad::new(1e-2).lr_decay(0.1));
+    check(data, "Lion", Lion::new(1e-4).weight_decay(0.1));
 }

@@ -16,11 +16,19 @@
 //! # Ok::<(), optim::Error>(())
 //! ```
 
+mod adagrad;
+mod adam;
 mod error;
+mod lion;
 mod optimizer;
+mod rms_prop;
 mod sgd;
 mod state;
 
+pub use adagrad::{Adagrad, SumOfSquares};
+pub use adam::{Adam, AdamW, Moments};
 pub use error::Error;
+pub use lion::{Lion, SignOfMomentum};
 pub use optimizer::{Method, Optimizer, Step};
+pub use rms_prop::{RmsProp, RootMeanSquare};
 pub use sgd::{Momentum, Sgd};
