@@ -7,6 +7,7 @@
 //! - `A`: 784-30-10, sigmoid, quadratic cost, SGD, batches of 10, batch assembly included.
 //! - `B`: 784-512-256-10, ReLU, softmax cross-entropy, SGD with momentum, batches of 128.
 //! - `C`: 784-2048-2048-10, ReLU, softmax cross-entropy, SGD with momentum, one batch of 512.
+//! - `D`: `B` with Adam.
 //! - `E`: mean(tanh(x·w + b)²) over 4 Mi elements, forward and backward; with `--variant rule` as one elementwise rule.
 //! - `F`, `F1M`: a chain of 10,000 (1,000,000) scalar ops, forward and backward.
 //! - `G1`, `G2`: layer normalisation and softmax of [4096, 1024], forward and backward; `G1c`, `G2c` from primitives.
@@ -17,6 +18,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use wengert::nn::Conv2d;
+use wengert::optim::{Method, Optimizer};
 use wengert::prelude::*;
 use wengert::tensor::{Elementwise, PoolOptions, Scalar};
 
@@ -117,6 +119,7 @@ impl Mlp {
 const MLP: [usize; 4] = [784, 512, 256, 10];
 const MOMENTUM: f64 = 0.9;
 const RATE: f64 = 0.05;
+const ADAM_RATE: f64 = 1e-3;
 
 fn mnist() -> Mnist {
     let folder = std::env::var_os("MNIST_DIR").expect("MNIST_DIR names the folder of the data set");
@@ -177,8 +180,7 @@ fn nielsen(args: &Args) {
     );
 }
 
-fn mlp(args: &Args) {
-    let mut sgd = Sgd::new(RATE).momentum(MOMENTUM);
+fn mlp<M: Method>(args: &Args, mut optimizer: Optimizer<M>) {
     train(
         args,
         Mlp::new(&MLP, Init::UniformFanIn),
@@ -186,7 +188,7 @@ fn mlp(args: &Args) {
         |z| z.relu(),
         |model, tape, batch| {
             let cost = model.relu(tape.constant(batch.images)).cross_entropy(&batch.labels);
-            sgd.step(model, &cost.backward()).expect("every parameter is reached");
+            optimizer.step(model, &cost.backward()).expect("every parameter is reached");
             tape.reset();
         },
     );
@@ -392,8 +394,9 @@ fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global().expect("the only pool");
     match args.workload.as_str() {
         "A" => nielsen(&args),
-        "B" => mlp(&args),
+        "B" => mlp(&args, Sgd::new(RATE).momentum(MOMENTUM)),
         "C" => wide(&args),
+        "D" => mlp(&args, Adam::new(ADAM_RATE)),
         "E" => chain(&args),
         "F" | "F1M" => scalars(&args),
         "G1" | "G1c" | "G2" | "G2c" => rows(&args),
