@@ -8,6 +8,7 @@ mod attrs;
 mod ops;
 mod optimizers;
 mod reference;
+mod schedules;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -119,6 +120,9 @@ fn compute(case: &Case, reference: &Reference<'_>) -> Option<Vec<(String, Tensor
         let problem = optimizers::Problem { w0: tensor("w0"), scale: tensor("scale"), target: tensor("target") };
         let steps = optimizers::steps(&case.op, &case.attrs, problem)?;
         return Some(vec![("steps".into(), steps)]);
+    }
+    if case.op.starts_with("lr_") {
+        return Some(vec![("lrs".into(), schedules::rates(&case.op, &case.attrs)?)]);
     }
     if !reference.has(case, "out") {
         return None;

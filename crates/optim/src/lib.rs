@@ -21,7 +21,9 @@ mod adam;
 mod error;
 mod lion;
 mod optimizer;
+mod plateau;
 mod rms_prop;
+mod schedule;
 mod sgd;
 mod state;
 
@@ -30,5 +32,7 @@ pub use adam::{Adam, AdamW, Moments};
 pub use error::Error;
 pub use lion::{Lion, SignOfMomentum};
 pub use optimizer::{Method, Optimizer, Step};
+pub use plateau::{Plateau, PlateauState};
 pub use rms_prop::{RmsProp, RootMeanSquare};
+pub use schedule::{OneCycle, Schedule};
 pub use sgd::{Momentum, Sgd};
