@@ -19,6 +19,7 @@
 mod adagrad;
 mod adam;
 mod error;
+mod group;
 mod lion;
 mod optimizer;
 mod plateau;
@@ -30,6 +31,7 @@ mod state;
 pub use adagrad::{Adagrad, SumOfSquares};
 pub use adam::{Adam, AdamW, Moments};
 pub use error::Error;
+pub use group::{Group, Settings};
 pub use lion::{Lion, SignOfMomentum};
 pub use optimizer::{Method, Optimizer, Step};
 pub use plateau::{Plateau, PlateauState};

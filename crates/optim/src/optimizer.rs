@@ -2,9 +2,9 @@
 
 use tensor::{Float, Gradients, Module, Param, Path, Scalar, Tensor};
 
-use crate::Error;
 use crate::error::{check_amount, name};
 use crate::state::States;
+use crate::{Error, Group, Settings};
 
 /// How an optimizer changes a parameter: everything that is particular to it. [`Optimizer`] does the rest.
 ///
@@ -108,6 +108,7 @@ pub struct Optimizer<M: Method, T: Float = f32> {
     maximize: bool,
     decay_biases: bool,
     allow_unreached: bool,
+    groups: Vec<Group>,
     states: States<T>,
 }
 
@@ -121,6 +122,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
             maximize: false,
             decay_biases: true,
             allow_unreached: false,
+            groups: Vec::new(),
             states: States::new(),
         }
     }
@@ -150,6 +152,12 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         self
     }
 
+    /// With settings of their own for some parameters.
+    pub fn group(mut self, group: Group) -> Optimizer<M, T> {
+        self.groups.push(group);
+        self
+    }
+
     /// The learning rate.
     pub const fn lr(&self) -> f64 {
         self.lr
@@ -169,33 +177,45 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         self.check_gradients(model, grads)?;
         self.states.rewind();
         model.visit_mut(Path::Root, &mut |path, param| {
-            let mut step = self.settings(path, param);
+            let Settings { lr, weight_decay, frozen } = self.settings_of(path, param);
             let slot = self.states.of(param.id());
-            let Some(grad) = grads.get(&*param) else { return };
-            step.number = slot.advance(&self.method, param.value().shape());
+            let Some(grad) = grads.get(&*param).filter(|_| !frozen) else { return };
+            let number = slot.advance(&self.method, param.value().shape());
+            let step = Step { lr, weight_decay, maximize: self.maximize, number };
             self.method.update(step, param.value_mut(), grad, slot.buffers());
         });
         Ok(())
     }
 
-    /// How a parameter is treated.
-    fn settings(&self, path: Path<'_>, param: &Param<T>) -> Step {
+    /// How each parameter of a model is treated, by its path.
+    pub fn settings(&self, model: &impl Module<T>) -> Vec<(String, Settings)> {
+        let mut settings = Vec::new();
+        model.visit(Path::Root, &mut |path, param| settings.push((name(path, param), self.settings_of(path, param))));
+        settings
+    }
+
+    fn settings_of(&self, path: Path<'_>, param: &Param<T>) -> Settings {
         let is_bias = path.last().unwrap_or(param.name()) == "bias";
         let weight_decay = if is_bias && !self.decay_biases { 0.0 } else { self.weight_decay };
-        Step { lr: self.lr, weight_decay, maximize: self.maximize, number: 0 }
+        let mut settings = Settings { lr: self.lr, weight_decay, frozen: false };
+        self.groups.iter().for_each(|group| group.apply(path, self.lr, &mut settings));
+        settings
     }
 
     fn check_options(&self) -> Result<(), Error> {
         check_amount("the learning rate", self.lr)?;
         self.method.check()?;
-        check_amount("weight decay", self.weight_decay)
+        check_amount("weight decay", self.weight_decay)?;
+        let amounts = self.groups.iter().flat_map(Group::amounts);
+        amounts.into_iter().try_for_each(|(option, value)| check_amount(option, value))
     }
 
-    /// Checks that every parameter has a gradient of its shape, before any is changed.
+    /// Checks that every parameter that is not frozen has a gradient of its shape, before any is changed.
     fn check_gradients(&self, model: &impl Module<T>, grads: &Gradients<T>) -> Result<(), Error> {
         let mut unreached = Vec::new();
         let mut misshapen = None;
         model.visit(Path::Root, &mut |path, param| match grads.get(param) {
+            _ if self.settings_of(path, param).frozen => {}
             None if self.allow_unreached => {}
             None => unreached.push(name(path, param)),
             Some(grad) if grad.shape() != param.value().shape() && misshapen.is_none() => {

@@ -1,6 +1,6 @@
 //! Parameters, and the ordered, named visit of a model's parameters.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -138,6 +138,32 @@ impl<'a> Path<'a> {
             Path::Field(_, name) => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it prints as `text`. Nothing is allocated.
+    pub fn is(&self, text: &str) -> bool {
+        let mut rest = Rest(text);
+        write!(rest, "{self}").is_ok() && rest.0.is_empty()
+    }
+
+    /// Whether it is the path that prints as `prefix`, or lies below it: `layers.0.weight` lies below `layers.0`, and
+    /// not below `layer`.
+    pub fn starts_with(&self, prefix: &str) -> bool {
+        let below = || match self {
+            Path::Root => false,
+            Path::Field(outer, _) | Path::Index(outer, _) => outer.starts_with(prefix),
+        };
+        self.is(prefix) || below()
+    }
+}
+
+/// What is left of a text after what has been written so far, as long as that is how it begins.
+struct Rest<'a>(&'a str);
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+        Ok(())
     }
 }
 
