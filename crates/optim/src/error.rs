@@ -1,8 +1,8 @@
-//! Why a step was not taken.
+//! What can go wrong.
 
 use tensor::{Float, Param, Path, Shape};
 
-/// Why an optimizer did not step. No parameter was changed.
+/// What an optimizer, or what stands beside it, could not do. Nothing was changed then.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -32,6 +32,9 @@ pub enum Error {
         /// Its range.
         expected: &'static str,
     },
+    /// The gradients have no norm that they could be scaled by.
+    #[error("clip_norm: the norm of the gradients is {0}, expected a finite number")]
+    Norm(f64),
 }
 
 /// An error unless `ok`.

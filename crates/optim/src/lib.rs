@@ -18,6 +18,7 @@
 
 mod adagrad;
 mod adam;
+mod clip;
 mod error;
 mod group;
 mod lion;
@@ -30,6 +31,7 @@ mod state;
 
 pub use adagrad::{Adagrad, SumOfSquares};
 pub use adam::{Adam, AdamW, Moments};
+pub use clip::{clip_norm, clip_value, global_norm, try_clip_norm};
 pub use error::Error;
 pub use group::{Group, Settings};
 pub use lion::{Lion, SignOfMomentum};

@@ -120,6 +120,16 @@ impl<T: Float> Gradients<T> {
         }
     }
 
+    /// The gradients of the parameters, in the order in which these were made.
+    pub fn params(&self) -> impl Iterator<Item = &Tensor<T>> {
+        self.entries().iter().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad)
+    }
+
+    /// The gradients of the parameters, for changing them: to clip them, or to add noise.
+    pub fn params_mut(&mut self) -> impl Iterator<Item = &mut Tensor<T>> {
+        self.list().iter_mut().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad)
+    }
+
     /// How many leaves and parameters have a gradient.
     pub fn len(&self) -> usize {
         self.entries().len()

@@ -148,6 +148,16 @@ impl<'a> Path<'a> {
 
     /// Whether it is the path that prints as `prefix`, or lies below it: `layers.0.weight` lies below `layers.0`, and
     /// not below `layer`.
+    ///
+    /// ```
+    /// use tensor::Path;
+    /// let layers = Path::Root.field("layers");
+    /// let layer = layers.index(0);
+    /// let weight = layer.field("weight");
+    /// assert!(weight.is("layers.0.weight") && !weight.is("layers.0") && !weight.is("layers.0.weights"));
+    /// assert!(["", "layers", "layers.0", "layers.0.weight"].iter().all(|prefix| weight.starts_with(prefix)));
+    /// assert!(["layer", "layers.", "layers.1", "weight", "layers.0.weights"].iter().all(|p| !weight.starts_with(p)));
+    /// ```
     pub fn starts_with(&self, prefix: &str) -> bool {
         let below = || match self {
             Path::Root => false,
