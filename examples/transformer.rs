@@ -112,7 +112,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut tape = Tape::new();
     for step in 1..=1500 {
         if step == 1000 {
-            adam.set_lr(5e-4)?;
+            adam.set_lr(5e-4);
         }
         let rows = Tensor::<f32>::uniform([BATCH], 0.0, shown.len() as f64, &mut rng).to_vec();
         let text: Vec<i64> = rows.iter().flat_map(|&row| line(shown[row as usize] as usize)).collect();
