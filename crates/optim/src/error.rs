@@ -35,6 +35,40 @@ pub enum Error {
     /// The gradients have no norm that they could be scaled by.
     #[error("clip_norm: the norm of the gradients is {0}, expected a finite number")]
     Norm(f64),
+    /// The averages stand in the model, and the weights where the averages belong.
+    #[error("ema: the averages are swapped into the model; swap them back first")]
+    Swapped,
+    /// A tensor of another shape than its parameter.
+    #[error("{op}: `{name}` has shape {got}, expected {expected}")]
+    Entry {
+        /// What was called.
+        op: &'static str,
+        /// The tensor.
+        name: String,
+        /// Its parameter's shape.
+        expected: Shape,
+        /// Its shape.
+        got: Shape,
+    },
+    /// A state that belongs to another model or another optimizer.
+    #[error("{op}: {}", entries(.missing, .unexpected))]
+    Entries {
+        /// What was called.
+        op: &'static str,
+        /// Entries that should be there.
+        missing: Vec<String>,
+        /// Entries that should not be there.
+        unexpected: Vec<String>,
+    },
+}
+
+fn entries(missing: &[String], unexpected: &[String]) -> String {
+    let list = |what, names: &[String]| format!("{what} `{}`", names.join("`, `"));
+    match (missing, unexpected) {
+        (missing, []) => list("missing", missing),
+        ([], unexpected) => list("unexpected", unexpected),
+        (missing, unexpected) => format!("{}; {}", list("missing", missing), list("unexpected", unexpected)),
+    }
 }
 
 /// An error unless `ok`.

@@ -3,8 +3,9 @@
 use tensor::{Float, Gradients, Module, Param, Path, Scalar, Tensor};
 
 use crate::error::{check_amount, name};
-use crate::state::States;
-use crate::{Error, Group, Settings};
+use crate::saved::Entries;
+use crate::state::{Slot, States};
+use crate::{Error, Group, Settings, State};
 
 /// How an optimizer changes a parameter: everything that is particular to it. [`Optimizer`] does the rest.
 ///
@@ -192,6 +193,33 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         let mut settings = Vec::new();
         model.visit(Path::Root, &mut |path, param| settings.push((name(path, param), self.settings_of(path, param))));
         settings
+    }
+
+    /// The state of each parameter of a model, for another process to go on: its number of steps, as `path.step`, and
+    /// the method's buffers once it has taken one, as `path.velocity` and so on. The options are not in it.
+    pub fn state(&self, model: &impl Module<T>) -> State<T> {
+        let mut state = State::new();
+        model.visit(Path::Root, &mut |path, param| {
+            self.states.get(param.id()).save(&name(path, param), self.method.buffers(), &mut state);
+        });
+        state
+    }
+
+    /// Goes on from a state of a model of the same form. With the same options, and the model's parameters as they were,
+    /// the steps that follow have the bits that they would have had.
+    ///
+    /// # Errors
+    /// If an entry is missing, unexpected or of another shape than its parameter. Nothing is changed then.
+    pub fn load_state(&mut self, model: &impl Module<T>, state: &State<T>) -> Result<(), Error> {
+        let mut entries = Entries::of(state);
+        let mut states = States::new();
+        model.visit(Path::Root, &mut |path, param| {
+            let (name, shape) = (name(path, param), param.value().shape());
+            *states.of(param.id()) = Slot::load(&name, self.method.buffers(), shape, &mut entries);
+        });
+        entries.finish()?;
+        self.states = states;
+        Ok(())
     }
 
     fn settings_of(&self, path: Path<'_>, param: &Param<T>) -> Settings {

@@ -3,6 +3,7 @@
 use tensor::{Float, Shape, Tensor};
 
 use crate::optimizer::Method;
+use crate::saved::{Entries, State};
 
 /// How far a parameter has come.
 pub(crate) struct Slot<T: Float> {
@@ -27,6 +28,20 @@ impl<T: Float> Slot<T> {
         self.steps
     }
 
+    /// Adds what it holds to a state, under the parameter's name.
+    pub(crate) fn save(&self, of: &str, names: &[&str], state: &mut State<T>) {
+        state.counts.push((format!("{of}.step"), self.steps));
+        let named = names.iter().zip(&self.buffers);
+        state.tensors.extend(named.map(|(name, buffer)| (format!("{of}.{name}"), buffer.clone())));
+    }
+
+    /// Takes what belongs to a parameter out of a state.
+    pub(crate) fn load(of: &str, names: &[&str], shape: &Shape, entries: &mut Entries<'_, T>) -> Slot<T> {
+        let steps = entries.count(format!("{of}.step"));
+        let names = if steps == 0 { &[] } else { names };
+        Slot { steps, buffers: names.iter().filter_map(|name| entries.tensor(format!("{of}.{name}"), shape)).collect() }
+    }
+
     pub(crate) fn buffers(&mut self) -> &mut [Tensor<T>] {
         &mut self.buffers
     }
@@ -47,6 +62,11 @@ impl<T: Float> States<T> {
     /// Begins a visit.
     pub(crate) fn rewind(&mut self) {
         self.next = 0;
+    }
+
+    /// The slot of a parameter, empty where it has not been met.
+    pub(crate) fn get(&self, id: u64) -> &Slot<T> {
+        self.slots.iter().find(|slot| slot.0 == id).map_or(const { &Slot::new() }, |slot| &slot.1)
     }
 
     /// The slot of a parameter, made when it is met for the first time.
