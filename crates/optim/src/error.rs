@@ -35,6 +35,9 @@ pub enum Error {
     /// The gradients have no norm that they could be scaled by.
     #[error("clip_norm: the norm of the gradients is {0}, expected a finite number")]
     Norm(f64),
+    /// A cost that cannot be minimised from here.
+    #[error("minimize: the cost at the start is {0}, expected a finite number")]
+    Cost(f64),
     /// The averages stand in the model, and the weights where the averages belong.
     #[error("ema: the averages are swapped into the model; swap them back first")]
     Swapped,
