@@ -1,7 +1,7 @@
 //! Wengert: automatic differentiation on the CPU, for custom models.
 //!
 //! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
-//! (optimizers) and [`data`] (datasets and batches). [`prelude`] has what a model file needs.
+//! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs.
 
 pub use data;
 pub use nn;
@@ -12,7 +12,7 @@ pub use tensor;
 pub mod prelude {
     pub use data::{Batch, Dataset, Mnist};
     pub use nn::{Costs, Dropout, Init, Layer, Linear, Module, Sequential, summary};
-    pub use optim::{Adam, AdamW, Sgd};
+    pub use optim::{Adam, AdamW, Schedule, Sgd};
     pub use tensor::{Gradients, Mode, Param, Tape, Tensor, Var, rng, s};
 }
 

@@ -9,7 +9,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
-use wengert::optim::{Adagrad, Lion, Method, Optimizer, RmsProp};
+use wengert::optim::{Adagrad, Ema, Group, Lion, Method, Optimizer, RmsProp, clip_norm, clip_value};
 use wengert::prelude::*;
 
 struct Counting;
@@ -92,16 +92,25 @@ struct Training<M: Method> {
     optimizer: Optimizer<M>,
     tape: Tape,
     cost: Cost,
+    /// Where there are averages, gradients are clipped too.
+    averages: Option<Ema>,
 }
 
 impl<M: Method> Training<M> {
     fn new(hidden: usize, optimizer: Optimizer<M>, cost: Cost) -> Training<M> {
-        Training { model: Mlp::new(hidden), optimizer, tape: Tape::new(), cost }
+        Training { model: Mlp::new(hidden), optimizer, tape: Tape::new(), cost, averages: None }
     }
 
     fn step(&mut self, batch: Batch) {
         let cost = (self.cost)(self.model.forward(self.tape.constant(batch.images)), &batch.labels);
-        self.optimizer.step(&mut self.model, &cost.backward()).expect("every parameter is reached");
+        let mut grads = cost.backward();
+        if self.averages.is_some() {
+            clip_value(&mut grads, 0.1);
+            clip_norm(&mut grads, 0.1);
+        }
+        self.optimizer.step(&mut self.model, &grads).expect("every parameter is reached");
+        drop(grads);
+        self.averages.iter_mut().for_each(|averages| averages.update(&self.model).expect("the same model"));
         self.tape.reset();
     }
 }
@@ -205,15 +214,21 @@ fn one_thread_allocates_nothing() {
     }
 }
 
-/// All optimizers, with as many buffers as they may have.
+/// All optimizers, with as many buffers as they may have and with groups, clipping and averages beside them.
 fn no_optimizer_allocates(data: &Dataset) {
     fn check<M: Method>(data: &Dataset, name: &str, optimizer: Optimizer<M>) {
-        let allocations = allocations_in_steady_state(data, 10, Training::new(30, optimizer, COSTS[0].1));
+        let averages = Some(Ema::new(0.99));
+        let training = Training { averages, ..Training::new(30, optimizer, COSTS[0].1) };
+        let allocations = allocations_in_steady_state(data, 10, training);
         assert_eq!(allocations, 0, "{name}: steps 10 to 20");
     }
     check(data, "Adam", Adam::new(1e-3).amsgrad(true));
     check(data, "AdamW", AdamW::new(1e-3));
-    check(data, "RmsProp", RmsProp::new(1e-3).centered(true).momentum(0.9));
+    check(
+        data,
+        "RmsProp",
+        RmsProp::new(1e-3).centered(true).momentum(0.9).group(Group::prefix("hidden").lr_factor(0.1)),
+    );
     check(data, "Adagrad", Adagrad::new(1e-2).lr_decay(0.1));
     check(data, "Lion", Lion::new(1e-4).weight_decay(0.1));
 }

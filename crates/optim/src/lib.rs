@@ -1,5 +1,10 @@
 //! Optimizers: they change a model's parameters in place, along their gradients.
 //!
+//! - [`Sgd`], [`Adam`], [`AdamW`], [`RmsProp`], [`Adagrad`] and [`Lion`] are an [`Optimizer`] each, with a [`Method`] of
+//!   their own; [`Lbfgs`] minimises a cost over all the data.
+//! - [`Schedule`] and [`Plateau`] say how the learning rate goes, [`Group`] where it differs.
+//! - [`clip_norm`] and [`clip_value`] bound gradients, [`Ema`] averages weights, and a [`State`] goes on elsewhere.
+//!
 //! ```
 //! use optim::Sgd;
 //! use tensor::{Param, Tape, Tensor};
