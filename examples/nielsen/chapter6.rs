@@ -1,0 +1,175 @@
+//! Chapter 6: convolutional networks, in single precision, with the random numbers of the framework.
+
+use std::error::Error;
+use std::time::Instant;
+
+use wengert::nn::{Conv2d, Flatten, MaxPool2d, Relu, Sigmoid};
+use wengert::prelude::*;
+use wengert::tensor::ConvOptions;
+
+use crate::chart::{Axis, Chart};
+use crate::lab::{Lab, progress_bar};
+use crate::network::Measure;
+use crate::options::{Architecture, Conv};
+
+const SIDE: usize = 28;
+/// Of the convolutions' kernels.
+const KERNEL: usize = 5;
+
+struct Settings {
+    architecture: Architecture,
+    dense: Vec<usize>,
+    dropout: f64,
+    eta: f64,
+    lambda: f64,
+    batch: usize,
+}
+
+impl Settings {
+    fn new(options: &Conv) -> Settings {
+        let relu = options.network == Architecture::Relu;
+        let dense = if options.dropout.is_some() { vec![1000, 1000] } else { vec![100] };
+        let lambda = if relu && options.dropout.is_none() { 0.1 } else { 0.0 };
+        Settings {
+            architecture: options.network,
+            dense: options.dense.clone().unwrap_or(dense),
+            dropout: options.dropout.unwrap_or(0.0),
+            eta: options.eta.unwrap_or(if relu { 0.03 } else { 0.1 }),
+            lambda: options.lambda.unwrap_or(lambda),
+            batch: options.batch,
+        }
+    }
+
+    fn model(&self, rng: &mut wengert::tensor::Rng) -> Sequential {
+        let channels: &[usize] = if self.architecture == Architecture::Simple { &[1, 20] } else { &[1, 20, 40] };
+        let (mut model, mut side) = (Sequential::new(), SIDE);
+        for pair in channels.windows(2) {
+            // The maximum comes first: the activation is monotonic, and has a quarter of the work.
+            model = self.activate(model.add(convolution(pair[0], pair[1], rng)).add(MaxPool2d::new(2)));
+            side = (side - KERNEL + 1) / 2;
+        }
+        model = model.add(Flatten);
+        let mut inputs = channels[channels.len() - 1] * side * side;
+        for &size in &self.dense {
+            let layer = dense(inputs, size, Init::Normal((size as f64).sqrt().recip()), Init::Normal(1.0), rng);
+            model = self.activate(model.add(Dropout::new(self.dropout)).add(layer));
+            inputs = size;
+        }
+        let zero = Init::Constant(0.0);
+        model.add(Dropout::new(self.dropout)).add(dense(inputs, 10, zero, zero, rng))
+    }
+
+    fn activate(&self, model: Sequential) -> Sequential {
+        match self.architecture {
+            Architecture::Relu => model.add(Relu),
+            _ => model.add(Sigmoid),
+        }
+    }
+}
+
+fn dense(inputs: usize, outputs: usize, weight: Init, bias: Init, rng: &mut wengert::tensor::Rng) -> Linear {
+    Linear::with_init(inputs, outputs, weight, Some(bias), rng)
+}
+
+/// Weights from N(0, 1/n), where n counts the weights that lead from a pixel, thinned out by the pooling.
+fn convolution(inputs: usize, outputs: usize, rng: &mut wengert::tensor::Rng) -> Conv2d {
+    let n = (outputs * KERNEL * KERNEL) as f64 / 4.0;
+    let (weight, bias) = (Init::Normal(n.sqrt().recip()), Some(Init::Normal(1.0)));
+    Conv2d::with_init(inputs, outputs, KERNEL, ConvOptions::new(), weight, bias, rng)
+}
+
+fn forward<'t>(model: &Sequential, tape: &'t Tape, images: Tensor) -> Var<'t> {
+    let n = images.shape()[0];
+    model.forward(tape.constant(images.reshape([n, 1, SIDE, SIDE])))
+}
+
+/// One epoch; cost and accuracy are those of the mini-batches as they came, before their steps.
+fn train(
+    model: &mut Sequential,
+    sgd: &mut Sgd,
+    tape: &mut Tape,
+    batches: wengert::data::Batches,
+    of: usize,
+) -> Result<Measure, Box<dyn Error>> {
+    let bar = progress_bar(batches.len() as u64, "epoch");
+    let (mut total, mut correct) = (0.0, 0);
+    for batch in batches {
+        let z = forward(model, tape, batch.images);
+        let cost = z.cross_entropy(&batch.labels);
+        total += f64::from(cost.item()) * batch.labels.numel() as f64;
+        correct += z.argmax(1).equal(&batch.labels).count();
+        sgd.step(model, &cost.backward())?;
+        tape.reset();
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Measure { cost: total / of as f64, correct, of })
+}
+
+fn evaluate(model: &Sequential, data: &Dataset) -> Measure {
+    let mut tape = Tape::inference();
+    let (mut total, mut correct) = (0.0, 0);
+    for batch in data.batches(100) {
+        let z = forward(model, &tape, batch.images);
+        total += f64::from(z.cross_entropy(&batch.labels).item()) * batch.labels.numel() as f64;
+        correct += z.argmax(1).equal(&batch.labels).count();
+        tape.reset();
+    }
+    Measure { cost: total / data.len() as f64, correct, of: data.len() }
+}
+
+/// Each image, and after them each shifted by one pixel up, down, left and right.
+fn expand(data: &Dataset) -> Dataset {
+    let mut images = Vec::with_capacity(5 * data.len() * SIDE * SIDE);
+    for (dx, dy) in [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)] {
+        (0..data.len()).for_each(|i| images.extend(shifted(data.image(i), dx, dy)));
+    }
+    let expanded = Dataset::new(images, SIDE * SIDE, data.labels().repeat(5));
+    expanded.expect("five images for each label").with_scale(data.scale())
+}
+
+/// The image moved right by `dx` and down by `dy`; what comes in is black.
+fn shifted(image: &[u8], dx: isize, dy: isize) -> impl Iterator<Item = u8> {
+    (0..SIDE * SIDE).map(move |i| {
+        let (x, y) = ((i % SIDE).checked_add_signed(-dx), (i / SIDE).checked_add_signed(-dy));
+        match (x, y) {
+            (Some(x), Some(y)) if x < SIDE && y < SIDE => image[y * SIDE + x],
+            _ => 0,
+        }
+    })
+}
+
+pub(crate) fn run(lab: &Lab, options: &Conv) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::new(options);
+    let training = if options.expand { expand(&lab.training) } else { lab.training.clone() };
+    let seed = u64::from(lab.seed);
+    let mut model = settings.model(&mut rng(seed, 0));
+    let batches = training.len().div_ceil(settings.batch) as f64;
+    let mut sgd = Sgd::new(settings.eta).weight_decay(settings.lambda / batches).decay_biases(false);
+    let mut tape = Tape::seeded(seed + 1);
+    let Settings { architecture, dropout, eta, lambda, batch, .. } = settings;
+    println!("{}\n\n{architecture:?}, {} training images, dropout {dropout}", summary(&model), training.len());
+    println!("η = {eta}, λ = {lambda}, mini-batches of {batch}\n");
+
+    let (mut history, mut best) = (Vec::new(), (0, 0.0, 0));
+    for epoch in 1..=lab.epochs(if dropout > 0.0 { 40 } else { 60 }) {
+        let start = Instant::now();
+        let order = training.batches(batch).shuffle(seed, epoch as u64);
+        let trained = train(&mut model, &mut sgd, &mut tape, order, training.len())?;
+        let seconds = start.elapsed().as_secs_f64();
+        let (validation, test) = (evaluate(&model, &lab.validation), evaluate(&model, &lab.test));
+        println!("Epoch {epoch:>2}: training {trained}   validation {validation}   test {test}   {seconds:.1} s");
+        if validation.correct > best.0 {
+            best = (validation.correct, test.accuracy(), epoch);
+        }
+        history.push([trained, validation, test].map(|measure| (epoch as f64, measure.accuracy())));
+    }
+    println!("Test accuracy {:.2} % at the best validation accuracy, after epoch {}", best.1, best.2);
+    let title = format!("Convolutional network ({architecture:?}): accuracy");
+    let curve = |which: usize| history.iter().map(|epoch| epoch[which]).collect();
+    let chart = Chart::new(title, Axis::linear("epoch"), Axis::linear("accuracy, %"))
+        .line("training mini-batches", curve(0))
+        .line("validation", curve(1))
+        .line("test", curve(2));
+    lab.draw(&format!("conv-{architecture:?}.svg").to_lowercase(), &chart)
+}
