@@ -18,6 +18,8 @@ mod chapter5;
 mod chapter6;
 #[path = "nielsen/chart.rs"]
 mod chart;
+#[path = "nielsen/expand.rs"]
+mod expand;
 #[path = "nielsen/lab.rs"]
 mod lab;
 #[path = "nielsen/network.rs"]

@@ -4,6 +4,8 @@
 //! files; without them the tests say that they skip. The first epochs run always, all of them with
 //! `cargo test --test nielsen -- --ignored`.
 
+#[path = "../examples/nielsen/expand.rs"]
+mod expand;
 #[path = "../examples/nielsen/network.rs"]
 #[allow(dead_code)]
 mod network;

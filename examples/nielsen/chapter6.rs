@@ -8,11 +8,11 @@ use wengert::prelude::*;
 use wengert::tensor::ConvOptions;
 
 use crate::chart::{Axis, Chart};
+use crate::expand::{SIDE, expand};
 use crate::lab::{Lab, progress_bar};
 use crate::network::Measure;
 use crate::options::{Architecture, Conv};
 
-const SIDE: usize = 28;
 /// Of the convolutions' kernels.
 const KERNEL: usize = 5;
 
@@ -116,27 +116,6 @@ fn evaluate(model: &Sequential, data: &Dataset) -> Measure {
         tape.reset();
     }
     Measure { cost: total / data.len() as f64, correct, of: data.len() }
-}
-
-/// Each image, and after them each shifted by one pixel up, down, left and right.
-fn expand(data: &Dataset) -> Dataset {
-    let mut images = Vec::with_capacity(5 * data.len() * SIDE * SIDE);
-    for (dx, dy) in [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)] {
-        (0..data.len()).for_each(|i| images.extend(shifted(data.image(i), dx, dy)));
-    }
-    let expanded = Dataset::new(images, SIDE * SIDE, data.labels().repeat(5));
-    expanded.expect("five images for each label").with_scale(data.scale())
-}
-
-/// The image moved right by `dx` and down by `dy`; what comes in is black.
-fn shifted(image: &[u8], dx: isize, dy: isize) -> impl Iterator<Item = u8> {
-    (0..SIDE * SIDE).map(move |i| {
-        let (x, y) = ((i % SIDE).checked_add_signed(-dx), (i / SIDE).checked_add_signed(-dy));
-        match (x, y) {
-            (Some(x), Some(y)) if x < SIDE && y < SIDE => image[y * SIDE + x],
-            _ => 0,
-        }
-    })
 }
 
 pub(crate) fn run(lab: &Lab, options: &Conv) -> Result<(), Box<dyn Error>> {

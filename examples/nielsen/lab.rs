@@ -28,6 +28,9 @@ impl Lab {
         check_folder(&common.out)?;
         let mnist = load(common.data_dir.as_deref())?;
         println!("Data: {mnist}");
+        if let data::Source::Generated(_) = mnist.source {
+            println!("These are not the book's images, so neither are the figures below the book's.");
+        }
         let (training, validation) = mnist.train.split(mnist.train.len() / 6 * 5);
         let cut = |set: Dataset| {
             let n = common.limit.map_or(set.len(), |limit| set.len().min(limit as usize));

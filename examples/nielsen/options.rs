@@ -8,9 +8,10 @@ use crate::training::SEED;
 
 /// Run the experiments of Michael Nielsen's book "Neural Networks and Deep Learning".
 ///
-/// Each prints cost and accuracy on training and evaluation images by epoch, and draws its curves.
+/// Cost and accuracy on training and evaluation images are printed by epoch, and their curves drawn.
 #[derive(Parser)]
 #[command(
+    allow_negative_numbers = true,
     subcommand_value_name = "EXPERIMENT",
     subcommand_help_heading = "Experiments",
     after_help = "Without MNIST files at hand they are downloaded; without a network, digits are generated, which are \
@@ -77,7 +78,7 @@ pub(crate) enum Experiment {
     },
     /// Chapter 3: accuracy by the number of training images
     MoreData,
-    /// Chapter 3: no improvement in n epochs halves the learning rate, down to 1/128, and then ends the training
+    /// Chapter 3: the learning rate halved whenever nothing has improved for n epochs, down to 1/128
     EarlyStopping {
         /// How many epochs without improvement are waited for
         #[arg(long, default_value_t = 10, value_parser = size)]
