@@ -1,5 +1,7 @@
 //! Reading strided elements in row-major order.
 
+use std::ops::AddAssign;
+
 use smallvec::SmallVec;
 
 /// Elements of a slice as seen through sizes and strides: element `i` lies at `offset + Σ iₐ·strideₐ`.
@@ -144,6 +146,29 @@ fn copy_row<T: Copy>(data: &[T], at: isize, stride: isize, out: &mut [T]) {
 
 /// Copies `values`, in row-major order, to the strided elements of `out` at `offset`.
 pub(crate) fn scatter_to<T: Copy>(values: &[T], out: &mut [T], offset: usize, sizes: &[usize], strides: &[isize]) {
+    scatter_with(values, out, offset, sizes, strides, |out, value| *out = value);
+}
+
+/// Adds `values`, in row-major order, to the strided elements of `out` at `offset`.
+pub(crate) fn scatter_add<T: Copy + AddAssign>(
+    values: &[T],
+    out: &mut [T],
+    offset: usize,
+    sizes: &[usize],
+    strides: &[isize],
+) {
+    scatter_with(values, out, offset, sizes, strides, |out, value| *out += value);
+}
+
+#[inline(always)]
+fn scatter_with<T: Copy>(
+    values: &[T],
+    out: &mut [T],
+    offset: usize,
+    sizes: &[usize],
+    strides: &[isize],
+    put: impl Fn(&mut T, T),
+) {
     if values.is_empty() {
         return;
     }
@@ -152,8 +177,12 @@ pub(crate) fn scatter_to<T: Copy>(values: &[T], out: &mut [T], offset: usize, si
     let mut index = SmallVec::<[usize; 4]>::from_elem(0, outer.len());
     let mut at = offset as isize;
     for values in values.chunks_exact(row) {
-        for (i, &value) in values.iter().enumerate() {
-            out[(at + i as isize * stride) as usize] = value;
+        if stride == 1 {
+            out[at as usize..][..row].iter_mut().zip(values).for_each(|(out, &value)| put(out, value));
+        } else {
+            for (i, &value) in values.iter().enumerate() {
+                put(&mut out[(at + i as isize * stride) as usize], value);
+            }
         }
         advance(outer, &mut index, &mut at);
     }

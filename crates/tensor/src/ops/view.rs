@@ -9,7 +9,7 @@ use crate::float::Float;
 use crate::kernel::copy;
 use crate::layout::Layout;
 use crate::shape::Shape;
-use crate::tape::{Grads, Var};
+use crate::tape::{Adjoints, Grads, Var};
 use crate::tensor::slice::slice_layout;
 use crate::tensor::{Slice, Tensor};
 
@@ -99,6 +99,17 @@ impl<T: Float> Op<T> for Slices {
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.embed(&x[0].shape(), self.slices.iter().copied()))
+    }
+
+    /// Into the gradient that is there already: one that is taken apart slice by slice, a sequence's, say, would otherwise
+    /// be made and added up as a whole for each of them.
+    fn backward(&self, g: Tensor<T>, x: &[&Tensor<T>], _y: &Tensor<T>, into: &mut Adjoints<'_, T>) {
+        let shape = x[0].shape();
+        let target = unwrap(slice_layout(&Layout::contiguous(shape.clone()), &self.slices));
+        let (g, mut sum) = (g.contiguous(), into.take(0).unwrap_or_else(|| Tensor::zeros(shape)));
+        let values = g.as_slice().expect("contiguous");
+        copy::scatter_add(values, sum.as_mut_slice(), target.offset, &target.shape, &target.strides);
+        into.add(0, sum);
     }
 
     fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{Lies, Operand, lies, noise, shapes, take};
 use crate::kernel::convert::u8_to_f32;
-use crate::kernel::copy::{Reader, scatter_to};
+use crate::kernel::copy::{Reader, scatter_add, scatter_to};
 
 /// Different numbers, so that none is taken for another.
 fn counting() -> impl FnMut() -> u32 {
@@ -47,6 +47,19 @@ proptest! {
         }
         let mut got = to.data.clone();
         scatter_to(&values, &mut got, to.offset, &to.sizes, &to.strides);
+        prop_assert_eq!(got, want);
+    }
+
+    #[test]
+    fn adds_to_where_the_strides_say(sizes in shapes(), lies in lies()) {
+        let to = Operand::new(&sizes, lies, || 0);
+        let values = take(to.len(), counting());
+        let mut want = to.data.clone();
+        for (i, &value) in values.iter().enumerate() {
+            want[to.position(i)] += value;
+        }
+        let mut got = to.data.clone();
+        scatter_add(&values, &mut got, to.offset, &to.sizes, &to.strides);
         prop_assert_eq!(got, want);
     }
 
