@@ -77,7 +77,7 @@ impl<T: Float> Ema<T> {
     ///
     /// # Errors
     /// If the averages are swapped in, or a parameter has changed its shape. Nothing is changed then.
-    pub fn update(&mut self, model: &impl Module<T>) -> Result<(), Error> {
+    pub fn update(&mut self, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
         if self.swapped {
             return Err(Error::Swapped);
         }
@@ -102,7 +102,7 @@ impl<T: Float> Ema<T> {
     ///
     /// # Errors
     /// If a parameter has no average, or one of another shape. Nothing is changed then.
-    pub fn swap(&mut self, model: &mut impl Module<T>) -> Result<(), Error> {
+    pub fn swap(&mut self, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
         self.check_all(model)?;
         self.swapped = !self.swapped;
         let mut next = 0;
@@ -118,7 +118,7 @@ impl<T: Float> Ema<T> {
     ///
     /// # Errors
     /// If the averages are swapped in, or a parameter has no average, or one of another shape. Nothing is changed then.
-    pub fn copy_to(&self, model: &mut impl Module<T>) -> Result<(), Error> {
+    pub fn copy_to(&self, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
         if self.swapped {
             return Err(Error::Swapped);
         }
@@ -151,7 +151,7 @@ impl<T: Float> Ema<T> {
     ///
     /// # Errors
     /// If an entry is missing, unexpected or of another shape. Nothing is changed then.
-    pub fn load_state(&mut self, model: &impl Module<T>, state: &State<T>) -> Result<(), Error> {
+    pub fn load_state(&mut self, model: &(impl Module<T> + ?Sized), state: &State<T>) -> Result<(), Error> {
         let mut entries = Entries::of(state);
         let mut averages = Vec::new();
         model.visit(Path::Root, &mut |path, param| {
@@ -172,7 +172,7 @@ impl<T: Float> Ema<T> {
     }
 
     /// Checks that the averages that there are have the shapes of their parameters.
-    fn check_shapes(&self, model: &impl Module<T>) -> Result<(), Error> {
+    fn check_shapes(&self, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
         let (mut next, mut result) = (0, Ok(()));
         model.visit(Path::Root, &mut |path, param| {
             let Some(at) = self.position(next, path, param) else { return };
@@ -187,7 +187,7 @@ impl<T: Float> Ema<T> {
     }
 
     /// The same, and that there is one for each parameter.
-    fn check_all(&self, model: &impl Module<T>) -> Result<(), Error> {
+    fn check_all(&self, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
         let (mut next, mut missing) = (0, Vec::new());
         model.visit(Path::Root, &mut |path, param| match self.position(next, path, param) {
             Some(at) => next = at + 1,

@@ -118,7 +118,7 @@ impl<T: Float> Lbfgs<T> {
     /// # Errors
     /// If the cost at the start is no finite number, or it never reached a parameter. The parameters are as at the start
     /// then.
-    pub fn minimize<M: Module<T>>(
+    pub fn minimize<M: Module<T> + ?Sized>(
         &mut self,
         model: &mut M,
         evaluate: impl FnMut(&M) -> (T, Gradients<T>),
@@ -132,7 +132,7 @@ impl<T: Float> Lbfgs<T> {
         result
     }
 
-    fn descend<M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)>(
+    fn descend<M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)>(
         &mut self,
         problem: &mut Problem<'_, M, F>,
         start: Tensor<T>,
@@ -161,7 +161,7 @@ impl<T: Float> Lbfgs<T> {
     }
 
     /// The next point; where the history leads nowhere, along the gradient. `None` where that leads nowhere either.
-    fn step<M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)>(
+    fn step<M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)>(
         &mut self,
         problem: &mut Problem<'_, M, F>,
         from: &Point<T>,
@@ -229,7 +229,7 @@ impl<T: Float> Lbfgs<T> {
     ///
     /// # Errors
     /// If an entry is missing, unexpected or of another shape. Nothing is changed then.
-    pub fn load_state(&mut self, model: &impl Module<T>, state: &State<T>) -> Result<(), Error> {
+    pub fn load_state(&mut self, model: &(impl Module<T> + ?Sized), state: &State<T>) -> Result<(), Error> {
         let mut entries = Entries::of(state);
         let shape = [problem::size(model)].into();
         let pair = |i| {

@@ -173,7 +173,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
     ///
     /// # Errors
     /// If the cost never reached a parameter (which is named), or an option is out of range. Nothing is changed then.
-    pub fn step(&mut self, model: &mut impl Module<T>, grads: &Gradients<T>) -> Result<(), Error> {
+    pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), grads: &Gradients<T>) -> Result<(), Error> {
         self.check_options()?;
         self.check_gradients(model, grads)?;
         self.states.rewind();
@@ -189,7 +189,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
     }
 
     /// How each parameter of a model is treated, by its path.
-    pub fn settings(&self, model: &impl Module<T>) -> Vec<(String, Settings)> {
+    pub fn settings(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, Settings)> {
         let mut settings = Vec::new();
         model.visit(Path::Root, &mut |path, param| settings.push((name(path, param), self.settings_of(path, param))));
         settings
@@ -197,7 +197,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
 
     /// The state of each parameter of a model, for another process to go on: its number of steps, as `path.step`, and
     /// the method's buffers once it has taken one, as `path.velocity` and so on. The options are not in it.
-    pub fn state(&self, model: &impl Module<T>) -> State<T> {
+    pub fn state(&self, model: &(impl Module<T> + ?Sized)) -> State<T> {
         let mut state = State::new();
         model.visit(Path::Root, &mut |path, param| {
             self.states.get(param.id()).save(&name(path, param), self.method.buffers(), &mut state);
@@ -210,7 +210,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
     ///
     /// # Errors
     /// If an entry is missing, unexpected or of another shape than its parameter. Nothing is changed then.
-    pub fn load_state(&mut self, model: &impl Module<T>, state: &State<T>) -> Result<(), Error> {
+    pub fn load_state(&mut self, model: &(impl Module<T> + ?Sized), state: &State<T>) -> Result<(), Error> {
         let mut entries = Entries::of(state);
         let mut states = States::new();
         model.visit(Path::Root, &mut |path, param| {
@@ -239,7 +239,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
     }
 
     /// Checks that every parameter that is not frozen has a gradient of its shape, before any is changed.
-    fn check_gradients(&self, model: &impl Module<T>, grads: &Gradients<T>) -> Result<(), Error> {
+    fn check_gradients(&self, model: &(impl Module<T> + ?Sized), grads: &Gradients<T>) -> Result<(), Error> {
         let mut unreached = Vec::new();
         let mut misshapen = None;
         model.visit(Path::Root, &mut |path, param| match grads.get(param) {

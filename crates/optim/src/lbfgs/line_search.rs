@@ -56,7 +56,7 @@ impl Wolfe {
 }
 
 /// The point that a step leads to, beginning with a trial of the step `first`; `None` where no step decreases the cost.
-pub(super) fn search<T: Float, M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)>(
+pub(super) fn search<T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)>(
     line: &Line<'_, T>,
     first: f64,
     problem: &mut Problem<'_, M, F>,
@@ -95,7 +95,7 @@ pub(super) fn search<T: Float, M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)>(
 }
 
 impl<T: Float> Line<'_, T> {
-    fn at<M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)>(
+    fn at<M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)>(
         &self,
         at: f64,
         problem: &mut Problem<'_, M, F>,

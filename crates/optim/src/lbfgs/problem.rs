@@ -25,20 +25,20 @@ impl<T: Float> Point<T> {
     }
 }
 
-pub(super) struct Problem<'a, M, F> {
+pub(super) struct Problem<'a, M: ?Sized, F> {
     model: &'a mut M,
     cost: F,
     pub(super) evaluations: u64,
 }
 
 /// How many numbers the parameters of a model are.
-pub(super) fn size<T: Float>(model: &impl Module<T>) -> usize {
+pub(super) fn size<T: Float>(model: &(impl Module<T> + ?Sized)) -> usize {
     let mut size = 0;
     model.visit(Path::Root, &mut |_, param| size += param.value().numel());
     size
 }
 
-impl<'a, T: Float, M: Module<T>, F: FnMut(&M) -> (T, Gradients<T>)> Problem<'a, M, F> {
+impl<'a, T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)> Problem<'a, M, F> {
     pub(super) fn new(model: &'a mut M, cost: F) -> Problem<'a, M, F> {
         Problem { model, cost, evaluations: 0 }
     }
