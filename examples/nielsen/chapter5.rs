@@ -49,5 +49,5 @@ fn error_norms(network: &Network, images: &Dataset) -> Vec<f64> {
 }
 
 fn list(norms: &[f64]) -> String {
-    norms.iter().map(|norm| format!("{norm:.4}")).collect::<Vec<_>>().join(", ")
+    norms.iter().map(|norm| format!("{norm:.2e}")).collect::<Vec<_>>().join(", ")
 }

@@ -46,7 +46,7 @@ impl Settings {
         for pair in channels.windows(2) {
             // The maximum comes first: the activation is monotonic, and has a quarter of the work.
             model = self.activate(model.add(convolution(pair[0], pair[1], rng)).add(MaxPool2d::new(2)));
-            side = (side - KERNEL + 1) / 2;
+            side = (side - (KERNEL - 1)) / 2;
         }
         model = model.add(Flatten);
         let mut inputs = channels[channels.len() - 1] * side * side;

@@ -65,6 +65,11 @@ impl Axis {
         }
     }
 
+    /// How many labels there may be: on a logarithmic axis one for each power of ten.
+    fn labels(&self, span: f64, most: usize) -> usize {
+        if self.log { span.round() as usize + 1 } else { most }
+    }
+
     /// The label at a place; a logarithmic axis has labels at powers of ten alone.
     fn label(&self, place: f64, span: f64) -> String {
         match self.log {
@@ -117,8 +122,8 @@ impl Chart {
             .configure_mesh()
             .x_desc(self.x.name)
             .y_desc(self.y.name)
-            .x_labels(11)
-            .y_labels(9)
+            .x_labels(self.x.labels(x_span, 11))
+            .y_labels(self.y.labels(y_span, 9))
             .x_label_formatter(&|x| self.x.label(*x, x_span))
             .y_label_formatter(&|y| self.y.label(*y, y_span))
             .label_style(style)
