@@ -134,6 +134,11 @@ fn draw(
         .draw_series(points.map(|point| Circle::new(point, 3, RED.filled())))?
         .label("data")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, RED.filled()));
-    chart.configure_series_labels().border_style(BLACK).background_style(WHITE).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .border_style(BLACK)
+        .background_style(WHITE)
+        .draw()?;
     Ok(root.present()?)
 }
