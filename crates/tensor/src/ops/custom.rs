@@ -110,7 +110,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     /// use tensor::{Tensor, Var, gradcheck};
     /// // A cube root, whose gradient is g/(3y²).
-    /// let cbrt = |x| Var::custom([x], |[x]| x.map_elements(f64::cbrt), |g, _, y| [g / (3.0 * y.square())]);
+    /// fn cbrt(x: Var<'_, f64>) -> Var<'_, f64> {
+    ///     Var::custom([x], |[x]| x.map_elements(f64::cbrt), |g, _, y| [g / (3.0 * y.square())])
+    /// }
     /// gradcheck(|x| cbrt(x[0]), &[Tensor::from([1.0, -8.0, 0.5])]).unwrap();
     /// ```
     ///
