@@ -7,7 +7,7 @@
 //! ```
 //! use tensor::{Tensor, transform};
 //! // Rosenbrock's function at its minimum.
-//! let at = [Tensor::from(1.0), Tensor::from(1.0)];
+//! let at = [Tensor::from(1.0f64), Tensor::from(1.0)];
 //! let hessian = transform::hessian(|v| (1.0 - v[0]).square() + 100.0 * (v[1] - v[0].square()).square(), &at);
 //! assert_eq!([hessian[0][0].item(), hessian[0][1].item(), hessian[1][1].item()], [802.0, -400.0, 200.0]);
 //! ```
