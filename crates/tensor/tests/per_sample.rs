@@ -160,7 +160,7 @@ fn what_cannot_be_told_apart_is_an_error() {
     let moved = message(|_, x, w| (x.t() * w.unsqueeze(1)).t().sum(1));
     assert!(moved.starts_with("per_sample: permute, recorded at "), "{moved}");
     assert!(moved.contains("does not keep the 6 examples as the first axis"), "{moved}");
-    let normalised = message(|_, x, w| (x.batch_norm(None, None, 1e-5).0 * w).sum(1));
+    let normalised = message(|_, x, w| (x * w).batch_norm(None, None, 1e-5).0.sum(1));
     assert!(normalised.contains("batch_norm") && normalised.contains("depend on each other"), "{normalised}");
     let mixed = message(|_, x, w| (w.unsqueeze(0) * w.sum(..)).broadcast_to([BATCH, 5]).matmul(x.t()).matmul(x).sum(1));
     assert!(mixed.contains("the examples"), "{mixed}");
