@@ -80,7 +80,7 @@ impl<T: Float> Pending<T> {
 
     /// Whether something is pending for a node of a range.
     fn any(&self, range: Range<usize>) -> bool {
-        range.into_iter().any(|id| self.has(id))
+        range.rev().any(|id| self.has(id))
     }
 
     /// A copy of what is pending for a node of this shape.
@@ -299,7 +299,7 @@ impl<T: Float> Pass<'_, T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn op(&mut self, id: usize, g: Adjoint<T>) {
         let y = &self.nodes[id];
@@ -314,6 +314,7 @@ impl<T: Float> Pass<'_, T> {
         step(self.nodes, y, g, self.pending);
     }
 
+    #[cold]
     #[track_caller]
     fn watched(&mut self, id: usize, g: Adjoint<T>) {
         let y = &self.nodes[id];
@@ -364,6 +365,7 @@ fn chained<T: Float>(
     sent.sum
 }
 
+#[inline(always)]
 #[track_caller]
 fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut Pending<T>) {
     let op = op(y);

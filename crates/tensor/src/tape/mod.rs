@@ -118,7 +118,7 @@ impl<T: Float> Tape<T> {
     /// A value that no gradient is wanted for.
     #[track_caller]
     pub fn constant(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
-        self.push(value.into(), Origin::Constant)
+        self.push(value.into(), Origin::Constant, false)
     }
 
     /// A constant whose first axis counts the examples of a batch, for [`Var::per_sample`].
@@ -133,21 +133,19 @@ impl<T: Float> Tape<T> {
         };
         let known = *self.nodes.borrow_mut().batch.get_or_insert(examples);
         assert_eq!(known, examples, "batch: {examples} examples on a tape with a batch of {known}");
-        let var = self.push(value, Origin::Constant);
-        self.nodes.borrow_mut().get_mut(var.id()).batched = true;
-        var
+        self.push(value, Origin::Constant, true)
     }
 
     /// A value whose gradient is wanted, read from [`Gradients`] by this variable.
     #[track_caller]
     pub fn leaf(&self, value: impl Into<Tensor<T>>) -> Var<'_, T> {
-        self.push(value.into(), self.unless_inference(Origin::Leaf))
+        self.push(value.into(), self.unless_inference(Origin::Leaf), false)
     }
 
     /// A parameter's value, whose gradient is read from [`Gradients`] by the parameter.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
-        self.push(param.value().clone(), self.unless_inference(Origin::Param(param.tag().clone())))
+        self.push(param.value().clone(), self.unless_inference(Origin::Param(param.tag().clone())), false)
     }
 
     fn unless_inference(&self, origin: Origin) -> Origin {
@@ -155,11 +153,11 @@ impl<T: Float> Tape<T> {
     }
 
     #[track_caller]
-    fn push(&self, value: Tensor<T>, origin: Origin) -> Var<'_, T> {
+    fn push(&self, value: Tensor<T>, origin: Origin, batched: bool) -> Var<'_, T> {
         if self.watching.get() {
             self.watch_value(&origin.describe(), &value);
         }
-        let id = self.nodes.borrow_mut().push_leaf(value, origin);
+        let id = self.nodes.borrow_mut().push_leaf(value, origin, batched);
         Var::new(self, id)
     }
 

@@ -161,18 +161,18 @@ impl<T: Float> Nodes<T> {
 
     #[inline]
     #[track_caller]
-    pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin) -> u32 {
+    pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin, batched: bool) -> u32 {
         let in_param = matches!(origin, Origin::Param(_));
-        let (id, node) = self.next(value, origin);
+        let (id, node) = self.next(value, origin, batched);
         node.in_param = in_param;
         id
     }
 
     #[track_caller]
-    pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs) -> u32 {
+    pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs, batched: bool) -> u32 {
         let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
         let in_param = inputs.iter().any(shares);
-        let (id, node) = self.next(value, Origin::Op);
+        let (id, node) = self.next(value, Origin::Op, batched);
         node.in_param = in_param;
         node.inputs = inputs;
         match node.op.as_mut().and_then(|old| (old.as_mut() as &mut dyn Any).downcast_mut::<O>()) {
@@ -192,17 +192,17 @@ impl<T: Float> Nodes<T> {
     /// The next node, on storage of an earlier life where there is some.
     #[inline]
     #[track_caller]
-    fn next(&mut self, value: Tensor<T>, origin: Origin) -> (u32, &mut Node<T>) {
+    fn next(&mut self, value: Tensor<T>, origin: Origin, batched: bool) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
         let large = value.number().is_none() && value.numel() >= LARGE;
         let location = self.line();
         if self.len < self.list.len() {
             let node = &mut self.list[self.len];
-            (node.value, node.origin, node.large, node.location) = (value, origin, large, location);
+            (node.value, node.origin, node.large) = (value, origin, large);
+            (node.batched, node.location) = (batched, location);
         } else {
             let (inputs, op) = (Inputs::new(), None);
-            let (in_param, deferred, read, batched, forgotten, size) =
-                (false, false, false, false, false, Size::default());
+            let (in_param, deferred, read, forgotten, size) = (false, false, false, false, Size::default());
             self.list.push(Node {
                 value,
                 origin,
@@ -226,7 +226,7 @@ impl<T: Float> Nodes<T> {
     pub(super) fn clear(&mut self) {
         for node in &mut self.list[..self.len] {
             node.value.release();
-            (node.origin, node.deferred, node.forgotten, node.batched) = (Origin::Constant, false, false, false);
+            (node.origin, node.deferred, node.forgotten) = (Origin::Constant, false, false);
         }
         self.segments.clear();
         self.batch = None;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::node::{Inputs, Node, Origin, Recorded};
+use super::node::{Inputs, Node, Nodes, Origin, Recorded};
 use super::{Mode, Tape};
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
@@ -113,51 +113,22 @@ impl<'t, T: Float> Var<'t, T> {
     /// Evaluates `op` on the values of `x` and records it with its result, if a gradient flows to any of them.
     #[track_caller]
     pub(crate) fn record<O: Recorded<T>>(op: O, x: &[&Self]) -> Result<Self> {
-        let name = op.name();
-        let Some(first) = x.first() else { return Err(Error::invalid(name, "expected at least one input, got none")) };
-        let tape = first.tape;
-        let mut ids = Inputs::new();
-        for x in x {
-            if x.tape.id != tape.id {
-                return Err(Error::invalid(name, "inputs are on different tapes; expected one"));
-            }
-            ids.push(x.id);
-        }
+        let (tape, ids) = positions(op.name(), x)?;
         let mut nodes = tape.nodes.borrow_mut();
-        let (mut tracked, mut large, mut deferred, mut batched) = (false, false, false, false);
-        for &id in &ids {
-            let node = nodes.get(id);
-            if node.forgotten {
-                nodes.remember(id);
-            }
-            let node = nodes.get(id);
-            if node.is_released() {
-                return Err(Error::invalid(name, released(node)));
-            }
-            tracked |= node.tracked();
-            large |= node.large;
-            deferred |= node.deferred;
-            batched |= node.batched;
-        }
-        tracked &= tape.mode == Mode::Training;
-        let watching = tape.watching.get();
+        let Together { tracked, large, deferred, batched } = nodes.together(op.name(), &ids)?;
+        let (tracked, watching) = (tracked && tape.mode == Mode::Training, tape.watching.get());
         if tracked
             && large
             && !watching
             && op.pointwise().is_some()
             && let Some(shape) = nodes.defer(&ids)
         {
-            let id = nodes.push_deferred(shape, op, ids);
-            nodes.get_mut(id).batched = batched;
-            return Ok(Var { tape, id });
+            return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids, batched) });
         }
         let (mut op, mut ids) = (op, ids);
         if deferred {
-            (op, ids) = match nodes.push_of_sum(op, ids) {
-                Ok(id) => {
-                    nodes.get_mut(id).batched = batched;
-                    return Ok(Var { tape, id });
-                }
+            (op, ids) = match nodes.push_of_sum(op, ids, batched) {
+                Ok(id) => return Ok(Var { tape, id }),
                 Err(others) => others,
             };
             ids.iter().for_each(|&id| nodes.evaluate(id));
@@ -172,8 +143,10 @@ impl<'t, T: Float> Var<'t, T> {
                 false => op.forward(&values)?,
             }
         };
-        let id = if tracked { nodes.push_op(value, op, ids) } else { nodes.push_leaf(value, Origin::Constant) };
-        nodes.get_mut(id).batched = batched;
+        let id = match tracked {
+            true => nodes.push_op(value, op, ids, batched),
+            false => nodes.push_leaf(value, Origin::Constant, batched),
+        };
         Ok(Var { tape, id })
     }
 
@@ -226,6 +199,52 @@ impl<'t, T: Float> Var<'t, T> {
             let expected = "a cost of one element (reduce it with `mean(..)` or `sum(..)`)".into();
             unwrap(Err(Error::Shape { op, expected, got: self.shape() }))
         }
+    }
+}
+
+/// The tape that an op's inputs are on, and their positions.
+#[inline(always)]
+fn positions<'t, T: Float>(op: &'static str, x: &[&Var<'t, T>]) -> Result<(&'t Tape<T>, Inputs)> {
+    let Some(first) = x.first() else { return Err(Error::invalid(op, "expected at least one input, got none")) };
+    let mut ids = Inputs::new();
+    for x in x {
+        if x.tape.id != first.tape.id {
+            return Err(Error::invalid(op, "inputs are on different tapes; expected one"));
+        }
+        ids.push(x.id);
+    }
+    Ok((first.tape, ids))
+}
+
+/// What is true of any of an op's inputs.
+#[derive(Default)]
+struct Together {
+    tracked: bool,
+    large: bool,
+    deferred: bool,
+    batched: bool,
+}
+
+impl<T: Float> Nodes<T> {
+    /// What is true of any of an op's inputs, once their values can be had.
+    #[inline(always)]
+    fn together(&mut self, op: &'static str, ids: &[u32]) -> Result<Together> {
+        let mut together = Together::default();
+        for &id in ids {
+            let mut node = self.get(id);
+            if node.is_released() {
+                self.remember(id);
+                node = self.get(id);
+                if node.is_released() {
+                    return Err(Error::invalid(op, released(node)));
+                }
+            }
+            together.tracked |= node.tracked();
+            together.large |= node.large;
+            together.deferred |= node.deferred;
+            together.batched |= node.batched;
+        }
+        Ok(together)
     }
 }
 
