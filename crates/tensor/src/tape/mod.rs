@@ -8,6 +8,7 @@ mod gradients;
 mod memory;
 mod node;
 mod param;
+mod pending;
 mod per_sample;
 mod profile;
 mod var;

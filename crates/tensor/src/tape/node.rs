@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::backward::{Adjoints, Pending};
+use super::backward::Adjoints;
 use super::checkpoint::Segment;
 use super::deferred::{LARGE, Size};
 use super::param::Tag;
+use super::pending::Pending;
 use super::var::Var;
 use crate::error::Result;
 use crate::float::Float;

@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use super::backward::{Adjoints, Pending};
+use super::backward::Adjoints;
 use super::gradients::Gradients;
 use super::node::{Node, Nodes, Origin, Recorded};
 use super::param::Param;
+use super::pending::Pending;
 use super::var::Var;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
