@@ -244,7 +244,7 @@ fn chained<T: Float>(
     let sent = chain.vjp(nodes, g, want_sum, by_parts, |fill| {
         let y = y.expect("something is taken by parts");
         let room = Tensor::build(y.value.shape(), |_| ());
-        send(nodes, y, pending, |op, x, into| op.backward_by_parts(room, fill, x, &y.value, into));
+        send(nodes, y, pending, Node::tracked, |op, x, into| op.backward_by_parts(room, fill, x, &y.value, into));
     });
     for (id, grad) in sent.grads {
         let shape = nodes[id as usize].value.shape();
@@ -265,24 +265,25 @@ fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut P
     }
     expect_values(nodes, &y.inputs);
     let g = g.tensor(y.value.shape());
-    send(nodes, y, pending, |op, x, into| op.backward(g, x, &y.value, into));
+    send(nodes, y, pending, Node::tracked, |op, x, into| op.backward(g, x, &y.value, into));
 }
 
 fn op<T: Float>(y: &Node<T>) -> &dyn Recorded<T> {
     y.op.as_deref().expect("an op node holds its op")
 }
 
-/// Calls `backward` with a node's op, the values of its inputs, and the way to their gradients.
+/// Calls `backward` with a node's op, the values of its inputs, and the way to the gradients of those that need one.
 #[inline]
-fn send<T: Float>(
+pub(super) fn send<T: Float>(
     nodes: &[Node<T>],
     y: &Node<T>,
     pending: &mut Pending<T>,
+    needs: impl Fn(&Node<T>) -> bool,
     backward: impl FnOnce(&dyn Recorded<T>, &[&Tensor<T>], &mut Adjoints<'_, T>),
 ) {
     let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
     let x: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
-    let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| node.tracked()).collect();
+    let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| needs(node)).collect();
     backward(op(y), &x, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, pending });
 }
 

@@ -49,6 +49,13 @@ impl<T: Float> Default for Pending<T> {
 
 impl<T: Float> Pending<T> {
     /// Nothing pending, for a number of nodes.
+    pub(super) fn new(nodes: usize) -> Pending<T> {
+        let mut pending = Pending::default();
+        pending.restart(nodes);
+        pending
+    }
+
+    /// As if new, with the same storage.
     pub(super) fn restart(&mut self, nodes: usize) {
         self.places.clear();
         self.places.resize(nodes, NOTHING);

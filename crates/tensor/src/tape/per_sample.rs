@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backward::Adjoints;
+use super::backward::{Adjoints, send};
 use super::gradients::Gradients;
 use super::node::{Node, Nodes, Origin, Recorded};
 use super::param::Param;
@@ -213,8 +213,13 @@ impl<T: Float> Var<'_, T> {
 fn gradients_of<T: Float>(nodes: &mut Nodes<T>, costs: u32, batch: usize) -> Result<BTreeMap<u64, Vec<Part<T>>>> {
     (0..=costs).for_each(|id| nodes.evaluate(id));
     let list = &nodes.as_slice()[..=costs as usize];
-    let mut pass = Pass { nodes: list, batch, pending: Pending::default(), shared: BTreeMap::new() };
-    pass.pending.restart(list.len());
+    let mut pass = Pass {
+        nodes: list,
+        batch,
+        pending: Pending::new(list.len()),
+        alone: Pending::new(list.len()),
+        shared: BTreeMap::new(),
+    };
     pass.pending.add(costs as usize, Tensor::ones(list[costs as usize].value.shape()));
     let mut params = BTreeMap::<u64, Vec<Part<T>>>::new();
     for id in (0..list.len()).rev() {
@@ -235,6 +240,8 @@ struct Pass<'a, T: Float> {
     nodes: &'a [Node<T>],
     batch: usize,
     pending: Pending<T>,
+    /// The gradients of one op for one example; empty in between.
+    alone: Pending<T>,
     shared: BTreeMap<u32, Vec<Part<T>>>,
 }
 
@@ -254,7 +261,7 @@ impl<T: Float> Pass<'_, T> {
         }
         let needs = |node: &Node<T>| node.tracked() && node.batched;
         if y.inputs.iter().any(|&input| needs(&self.nodes[input as usize])) {
-            send(self.nodes, y, g, &mut self.pending, needs);
+            send(self.nodes, y, &mut self.pending, needs, |op, x, into| op.backward(g, x, &y.value, into));
         }
         Ok(())
     }
@@ -282,7 +289,7 @@ impl<T: Float> Pass<'_, T> {
     }
 
     /// What each example contributes to the gradient of input `i`, which they share.
-    fn part(&self, y: &Node<T>, g: &Tensor<T>, i: usize) -> Result<Part<T>> {
+    fn part(&mut self, y: &Node<T>, g: &Tensor<T>, i: usize) -> Result<Part<T>> {
         let op = y.op.as_ref().expect("an op node holds its op");
         let x: Vec<_> = y.inputs.iter().map(|&input| &self.nodes[input as usize].value).collect();
         let rows_batched = self.nodes[y.inputs[0] as usize].batched;
@@ -299,15 +306,16 @@ impl<T: Float> Pass<'_, T> {
     }
 
     /// The op run on each example alone.
-    fn one_by_one(&self, op: &dyn Recorded<T>, y: &Node<T>, g: &Tensor<T>, i: usize) -> Result<Part<T>> {
+    fn one_by_one(&mut self, op: &dyn Recorded<T>, y: &Node<T>, g: &Tensor<T>, i: usize) -> Result<Part<T>> {
+        let (nodes, batch) = (self.nodes, self.batch);
         let of = |x: &Tensor<T>, example: usize| {
-            let len = x.shape()[0] / self.batch;
+            let len = x.shape()[0] / batch;
             x.narrow(0, example * len, len)
         };
-        let mut grads = Vec::with_capacity(self.batch);
-        for example in 0..self.batch {
+        let mut grads = Vec::with_capacity(batch);
+        for example in 0..batch {
             let input = |&input: &u32| {
-                let node = &self.nodes[input as usize];
+                let node = &nodes[input as usize];
                 if node.batched { of(&node.value, example) } else { node.value.clone() }
             };
             let x: Vec<Tensor<T>> = y.inputs.iter().map(input).collect();
@@ -316,7 +324,7 @@ impl<T: Float> Pass<'_, T> {
             let Some(alone) = op.forward(&x).ok().filter(|alone| agree(alone, &together)) else {
                 return Err(dependent(op, y));
             };
-            grads.push(gradient(op, self.nodes, y, (of(g, example), &x, &alone), i));
+            grads.push(self.gradient(op, y, (of(g, example), &x, &alone), i));
         }
         Ok(Part::Dense(Tensor::stack(&grads, 0)))
     }
@@ -334,13 +342,28 @@ impl<T: Float> Pass<'_, T> {
         let grads = total(&parts).dense();
         let x: Vec<_> = y.inputs.iter().map(|&input| &self.nodes[input as usize].value).collect();
         for (i, input) in inputs {
-            let one = |example: isize| {
-                let g = grads.narrow(0, example as usize, 1).squeeze(0);
-                gradient(op.as_ref(), self.nodes, y, (g, &x, &y.value), i)
-            };
-            let each: Vec<_> = (0..self.batch as isize).map(one).collect();
+            let of = |example: usize| grads.narrow(0, example, 1).squeeze(0);
+            let examples = 0..self.batch;
+            let one = |example| self.gradient(op.as_ref(), y, (of(example), &x, &y.value), i);
+            let each: Vec<_> = examples.map(one).collect();
             self.shared.entry(input).or_default().push(Part::Dense(Tensor::stack(&each, 0)));
         }
+    }
+
+    /// The gradient of input `i` alone, for an incoming gradient, inputs and an output of one example.
+    fn gradient(
+        &mut self,
+        op: &dyn Recorded<T>,
+        y: &Node<T>,
+        (g, x, value): (Tensor<T>, &[&Tensor<T>], &Tensor<T>),
+        i: usize,
+    ) -> Tensor<T> {
+        // An input that is read twice gets the sum of both gradients.
+        let input = y.inputs[i];
+        let needs: Vec<bool> = y.inputs.iter().map(|&other| other == input).collect();
+        op.backward(g, x, value, &mut Adjoints::new(self.nodes, &y.inputs, &needs, &mut self.alone));
+        let shape = self.nodes[input as usize].value.shape();
+        self.alone.take(input as usize).map_or_else(|| Tensor::zeros(shape), |grad| grad.tensor(shape))
     }
 }
 
@@ -362,39 +385,4 @@ fn agree<T: Float>(alone: &Tensor<T>, together: &Tensor<T>) -> bool {
         a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-4 * a.abs().max(b.abs()).max(1e-4)
     };
     alone.shape() == together.shape() && alone.to_vec().into_iter().zip(together.to_vec()).all(near)
-}
-
-/// Runs an op's backward pass for the inputs that `needs` says.
-fn send<T: Float>(
-    nodes: &[Node<T>],
-    y: &Node<T>,
-    g: Tensor<T>,
-    pending: &mut Pending<T>,
-    needs: impl Fn(&Node<T>) -> bool,
-) {
-    let inputs: Vec<_> = y.inputs.iter().map(|&input| &nodes[input as usize]).collect();
-    let x: Vec<_> = inputs.iter().map(|node| &node.value).collect();
-    let needs: Vec<_> = inputs.iter().map(|node| needs(node)).collect();
-    let op = y.op.as_ref().expect("an op node holds its op");
-    op.backward(g, &x, &y.value, &mut Adjoints::new(nodes, &y.inputs, &needs, pending));
-}
-
-/// The gradient of input `i` alone, for an incoming gradient, inputs and an output of one example.
-fn gradient<T: Float>(
-    op: &dyn Recorded<T>,
-    nodes: &[Node<T>],
-    y: &Node<T>,
-    (g, x, value): (Tensor<T>, &[&Tensor<T>], &Tensor<T>),
-    i: usize,
-) -> Tensor<T> {
-    let mut needs = vec![false; x.len()];
-    needs[i] = true;
-    // An input that is read twice gets the sum of both gradients.
-    let input = y.inputs[i];
-    needs.iter_mut().zip(&y.inputs).for_each(|(need, &other)| *need |= other == input);
-    let mut pending = Pending::default();
-    pending.restart(nodes.len());
-    op.backward(g, x, value, &mut Adjoints::new(nodes, &y.inputs, &needs, &mut pending));
-    let shape = nodes[input as usize].value.shape();
-    pending.take(input as usize).map_or_else(|| Tensor::zeros(shape), |grad| grad.tensor(shape))
 }
