@@ -1,10 +1,10 @@
 //! Convolutional layers.
 
 use rand::Rng;
-use tensor::{ConvOptions, Float, Module, Param, Path, PerAxis, Var};
+use tensor::{ConvOptions, Float, Param, PerAxis, Var};
 
-use crate::Init;
 use crate::sequential::Layer;
+use crate::{Init, Module};
 
 /// A convolution along `N` axes and its transpose differ in the op and in the shape of the weight; the rest is the same.
 macro_rules! convolutions {
@@ -14,13 +14,15 @@ macro_rules! convolutions {
         |$x:ident, $w:ident, $b:ident, $options:ident| $call:expr;
     )*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug)]
+        #[derive(Clone, Debug, Module)]
+        #[module(crate = tensor)]
         pub struct $Name<T: Float = f32> {
             /// The kernels.
             pub weight: Param<T>,
             /// A number for each output channel.
             pub bias: Option<Param<T>>,
             /// Stride, padding, dilation and groups.
+            #[module(skip)]
             pub options: ConvOptions<$N>,
         }
 
@@ -94,18 +96,6 @@ macro_rules! convolutions {
                 let ($w, $b) = (tape.param(&self.weight), self.bias.as_ref().map(|bias| tape.param(bias)));
                 let $options = self.options;
                 $call
-            }
-        }
-
-        impl<T: Float> Module<T> for $Name<T> {
-            fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
-                self.weight.visit(path.field("weight"), f);
-                self.bias.visit(path.field("bias"), f);
-            }
-
-            fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-                self.weight.visit_mut(path.field("weight"), f);
-                self.bias.visit_mut(path.field("bias"), f);
             }
         }
 

@@ -1,12 +1,13 @@
 //! A table of vectors.
 
 use rand::Rng;
-use tensor::{Float, Module, Param, Path, Tensor, Var};
+use tensor::{Float, Param, Tensor, Var};
 
-use crate::Init;
+use crate::{Init, Module};
 
 /// A table with a vector for each of n symbols.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct Embedding<T: Float = f32> {
     /// The vectors, `[n, width]`.
     pub weight: Param<T>,
@@ -30,15 +31,5 @@ impl<T: Float> Embedding<T> {
     #[track_caller]
     pub fn forward<'t>(&self, tape: &'t tensor::Tape<T>, index: &Tensor<i64>) -> Var<'t, T> {
         tape.param(&self.weight).embedding(index)
-    }
-}
-
-impl<T: Float> Module<T> for Embedding<T> {
-    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
-        self.weight.visit(path.field("weight"), f);
-    }
-
-    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        self.weight.visit_mut(path.field("weight"), f);
     }
 }

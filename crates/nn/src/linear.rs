@@ -1,13 +1,14 @@
 //! The dense layer.
 
 use rand::Rng;
-use tensor::{Float, Module, Param, Path, Tensor, Var};
+use tensor::{Float, Param, Tensor, Var};
 
-use crate::Init;
 use crate::sequential::Layer;
+use crate::{Init, Module};
 
 /// A dense layer: y = x·Wᵀ + b, for x of `[.., in]`, W of `[out, in]` and b of `[out]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct Linear<T: Float = f32> {
     /// W, of shape `[out, in]`.
     pub weight: Param<T>,
@@ -42,18 +43,6 @@ impl<T: Float> Linear<T> {
     pub fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let tape = x.tape();
         x.linear(tape.param(&self.weight), self.bias.as_ref().map(|bias| tape.param(bias)))
-    }
-}
-
-impl<T: Float> Module<T> for Linear<T> {
-    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
-        self.weight.visit(path.field("weight"), f);
-        self.bias.visit(path.field("bias"), f);
-    }
-
-    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        self.weight.visit_mut(path.field("weight"), f);
-        self.bias.visit_mut(path.field("bias"), f);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Normalisation layers.
 
-use tensor::{Buffer, Float, Mode, Module, Moments, Param, Path, Shape, Tensor, Var};
+use tensor::{Buffer, Float, Mode, Moments, Param, Shape, Tensor, Var};
 
+use crate::Module;
 use crate::sequential::Layer;
 
 /// ε of all of them, unless it is changed.
@@ -15,35 +16,10 @@ fn zeros<T: Float>(shape: impl Into<Shape>) -> Param<T> {
     Param::new("bias", Tensor::zeros(shape))
 }
 
-/// The visit of a module's fields, each under its name.
-macro_rules! fields {
-    ($Name:ident: $($field:ident),*; $($buffer:ident),*) => {
-        impl<T: Float> Module<T> for $Name<T> {
-            fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
-                $(self.$field.visit(path.field(stringify!($field)), f);)*
-            }
-
-            fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-                $(self.$field.visit_mut(path.field(stringify!($field)), f);)*
-            }
-
-            fn visit_buffers<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Buffer<T>)) {
-                let _ = (&path, &f);
-                $(self.$buffer.visit_buffers(path.field(stringify!($buffer)), f);)*
-            }
-        }
-
-        impl<T: Float> Layer<T> for $Name<T> {
-            fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-                $Name::forward(self, x)
-            }
-        }
-    };
-}
-
 /// Batch normalisation of each channel of `[n, c, ..]` (Ioffe and Szegedy, 2015): over the batch on a training tape, whose
 /// mean and variance are also averaged in the buffers; by these on an inference tape.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct BatchNorm<T: Float = f32> {
     /// γ, of shape `[c]`.
     pub weight: Param<T>,
@@ -54,8 +30,10 @@ pub struct BatchNorm<T: Float = f32> {
     /// The running variance of each channel, with n − 1.
     pub running_var: Buffer<T>,
     /// ε.
+    #[module(skip)]
     pub eps: f64,
     /// How much of the new moments the running ones take in.
+    #[module(skip)]
     pub momentum: f64,
 }
 
@@ -98,16 +76,22 @@ impl<T: Float> BatchNorm<T> {
     }
 }
 
-fields!(BatchNorm: weight, bias; running_mean, running_var);
+impl<T: Float> Layer<T> for BatchNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        BatchNorm::forward(self, x)
+    }
+}
 
 /// Layer normalisation over the last axes (Ba et al., 2016).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct LayerNorm<T: Float = f32> {
     /// γ, of the shape of the axes that are normalised.
     pub weight: Param<T>,
     /// β, of the same shape.
     pub bias: Param<T>,
     /// ε.
+    #[module(skip)]
     pub eps: f64,
 }
 
@@ -129,14 +113,20 @@ impl<T: Float> LayerNorm<T> {
     }
 }
 
-fields!(LayerNorm: weight, bias;);
+impl<T: Float> Layer<T> for LayerNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        LayerNorm::forward(self, x)
+    }
+}
 
 /// x/√(mean x² + ε)·γ over the last axes (Zhang and Sennrich, 2019).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct RmsNorm<T: Float = f32> {
     /// γ, of the shape of the axes that are normalised.
     pub weight: Param<T>,
     /// ε.
+    #[module(skip)]
     pub eps: f64,
 }
 
@@ -156,18 +146,25 @@ impl<T: Float> RmsNorm<T> {
     }
 }
 
-fields!(RmsNorm: weight;);
+impl<T: Float> Layer<T> for RmsNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        RmsNorm::forward(self, x)
+    }
+}
 
 /// Normalisation of groups of channels of `[n, c, ..]`, for each example alone (Wu and He, 2018).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Module)]
+#[module(crate = tensor)]
 pub struct GroupNorm<T: Float = f32> {
     /// γ, of shape `[c]`.
     pub weight: Param<T>,
     /// β, of shape `[c]`.
     pub bias: Param<T>,
     /// The number of groups.
+    #[module(skip)]
     pub groups: usize,
     /// ε.
+    #[module(skip)]
     pub eps: f64,
 }
 
@@ -203,4 +200,8 @@ impl<T: Float> GroupNorm<T> {
     }
 }
 
-fields!(GroupNorm: weight, bias;);
+impl<T: Float> Layer<T> for GroupNorm<T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        GroupNorm::forward(self, x)
+    }
+}

@@ -46,8 +46,7 @@ pub struct GlobalAvgPool;
 
 impl<T: Float> Layer<T> for GlobalAvgPool {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let shape = x.shape();
-        x.reshape([shape[0], shape[1], shape[2..].iter().product()]).mean(2)
+        x.global_avg_pool()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Layers: dense, dropout, activations, sequences, and the summary of their parameters.
 
 use nn::{Dropout, Layer, Linear, Module, Param, Path, Sequential, summary};
-use tensor::{Tape, Tensor, Var, rng};
+use tensor::{Tape, Tensor, Var, gradcheck, rng};
 
 #[test]
 fn a_dense_layer_is_affine_in_its_last_axis() {
@@ -51,6 +51,13 @@ fn dropout_follows_the_seed_of_the_tape() {
     let v = tape.leaf(x);
     let [first, second] = [0, 1].map(|_| Dropout::new(0.5).forward(v).value());
     assert_ne!(first, second, "each use draws anew");
+}
+
+#[test]
+fn the_gradient_of_dropout_is_dropped_alike() {
+    let x = Tensor::randn([5, 4], &mut rng(3, 0));
+    let report = gradcheck(|v| Dropout::new(0.4).forward(v[0]).tanh(), &[x]);
+    assert!(report.is_ok(), "{report:?}");
 }
 
 #[test]

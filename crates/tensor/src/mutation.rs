@@ -16,6 +16,10 @@ use crate::shape::Shape;
 use crate::tape::{Grads, Var};
 use crate::tensor::Tensor;
 
+mod tally;
+
+pub use tally::{Check, Tally, operations};
+
 /// What goes wrong with one operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {

@@ -68,6 +68,10 @@ impl<T: Float> Op<T> for Conv {
         }
         grads
     }
+
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        products(y, x[1])
+    }
 }
 
 /// The adjoint of [`Conv`] towards x, and the transposed convolution.
@@ -88,6 +92,10 @@ impl<T: Float> Op<T> for ConvInput {
         let input = needs[0].then(|| apply(Conv(self.0), [&g, x[1]]));
         let weight = needs[1].then(|| apply(ConvWeight(self.0), [&g, x[0]]));
         [input, weight].into_iter().collect()
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        products(x[0], x[1])
     }
 }
 
@@ -111,6 +119,15 @@ impl<T: Float> Op<T> for ConvWeight {
         let output = needs[1].then(|| apply(Conv(self.0), [x[0], &g]));
         [input, output].into_iter().collect()
     }
+
+    fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+        products(x[1], y)
+    }
+}
+
+/// The multiplications and additions between all outputs of a convolution and the weights of a channel each.
+fn products<T: Float>(y: &Tensor<T>, w: &Tensor<T>) -> u64 {
+    2 * y.numel() as u64 * w.shape()[1..].iter().product::<usize>() as u64
 }
 
 fn slice<T: Float>(x: &Tensor<T>) -> &[T] {

@@ -58,7 +58,7 @@ pub(super) fn triangle<E: Element>([m, n]: [usize; 2], k: isize, inside: E, outs
 }
 
 /// The elements of matrices up to the column that is the row plus `k` (or those beyond), and 0 elsewhere, by selection.
-fn kept<T: Float, A: Array<T>>(op: &'static str, x: &A, k: isize, below: bool) -> Result<A> {
+pub(super) fn kept<T: Float, A: Array<T>>(op: &'static str, x: &A, k: isize, below: bool) -> Result<A> {
     let shape = x.shape();
     let &[.., m, n] = &shape[..] else {
         return Err(Error::Shape { op, expected: "matrices".into(), got: shape });

@@ -2,12 +2,12 @@
 
 use std::borrow::Borrow;
 
+use super::diagonal::kept;
 use super::{Op, methods, one};
 use crate::array::Array;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::linalg::{self, Failure, Triangle};
-use crate::scalar::rules::Select;
 use crate::shape::Shape;
 use crate::tape::Grads;
 use crate::tensor::Tensor;
@@ -71,12 +71,19 @@ fn failed(op: &'static str, what: &str, shape: &Shape, Failure { matrix, pivot }
     Error::invalid(op, format!("{which} of shape {shape} is {what} at pivot {pivot}"))
 }
 
-/// A triangle of matrices, with zeros elsewhere: by selection, so that what is elsewhere does not matter.
+/// n³ for each matrix of `[.., n, n]`.
+fn cubes<T: Float>(a: &Tensor<T>) -> u64 {
+    a.numel() as u64 * *a.shape().last().expect("a matrix") as u64
+}
+
+/// n²·k for each pair of matrices of `[.., n, n]` and `[.., n, k]`.
+fn squares<T: Float>(a: &Tensor<T>, b: &Tensor<T>) -> u64 {
+    b.numel() as u64 * *a.shape().last().expect("a matrix") as u64
+}
+
+/// The triangle of matrices that is read, with or without the diagonal, and 0 elsewhere.
 fn triangle<T: Float, A: Array<T>>(x: &A, upper: bool, diagonal: bool) -> A {
-    let n = x.shape()[x.shape().rank() - 1];
-    let inside = |i: &[usize]| if i[0] == i[1] { diagonal } else { (i[0] < i[1]) == upper };
-    let mask = Tensor::from_fn([n, n], |i| if inside(i) { T::ONE } else { T::ZERO });
-    A::rule(Select, [&x.constant(mask), x, &x.constant(Tensor::from(T::ZERO))])
+    unwrap(kept("triangle", x, if upper == diagonal { -1 } else { 0 }, !upper))
 }
 
 /// L of ½(X + Xᵀ) = L·Lᵀ.
@@ -103,6 +110,10 @@ impl<T: Float> Op<T> for Cholesky {
         let whole = back(&back(&inner).t());
         one(whole.add(&whole.t()).scale(0.5))
     }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        cubes(x[0]) / 3
+    }
 }
 
 /// The solution x of T·x = b for a triangle T of a.
@@ -126,6 +137,10 @@ impl<T: Float> Op<T> for SolveTriangular {
             triangle(&outer.scale(-1.0), self.0.upper, !self.0.unit)
         });
         [matrix, needs[1].then_some(right)].into_iter().collect()
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        squares(x[0], x[1])
     }
 }
 
@@ -153,6 +168,10 @@ impl<T: Float> Op<T> for Solve {
         let matrix = needs[0].then(|| right.matmul(&y.t()).scale(-1.0));
         [matrix, needs[1].then_some(right)].into_iter().collect()
     }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        2 * cubes(x[0]) / 3 + 2 * squares(x[0], x[1])
+    }
 }
 
 /// The inverse. Unless it is strict, that of a singular matrix is not finite.
@@ -175,6 +194,10 @@ impl<T: Float> Op<T> for Inverse {
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
         one(y.t().matmul(&g).matmul(&y.t()).scale(-1.0))
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        2 * cubes(x[0])
     }
 }
 
@@ -203,6 +226,10 @@ impl<T: Float> Op<T> for Det {
         let singular = y.value().to_vec().contains(&T::ZERO);
         let (g, y) = (over_matrices(&g), over_matrices(y));
         one(if singular { g.mul(&cofactors(x[0])) } else { g.mul(&y).mul(&inverse_transposed(x[0])) })
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        2 * cubes(x[0]) / 3
     }
 }
 
@@ -239,6 +266,10 @@ impl<T: Float> Op<T> for LogAbsDet {
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(over_matrices(&g).mul(&inverse_transposed(x[0])))
+    }
+
+    fn flops(&self, x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
+        2 * cubes(x[0]) / 3
     }
 }
 
