@@ -1,6 +1,6 @@
 //! Layers: dense, dropout, activations, sequences, and the summary of their parameters.
 
-use nn::{Dropout, Layer, Linear, Module, Param, Path, Sequential, summary};
+use nn::{BatchNorm, Dropout, Layer, Linear, Module, Param, Path, Sequential, freeze, summary, unfreeze};
 use tensor::{Tape, Tensor, Var, gradcheck, rng};
 
 #[test]
@@ -146,6 +146,53 @@ total                  7,002";
     let summary = summary(&mlp());
     assert_eq!(summary.to_string(), table);
     assert_eq!(summary.count(), 7002);
+}
+
+#[test]
+fn a_summary_marks_what_is_not_trained() {
+    let mut rng = rng(0, 0);
+    let mut model = Sequential::<f32>::new().add(Linear::new(2, 3, &mut rng)).add(BatchNorm::new(3));
+    freeze(&mut model, "0.weight");
+    let table = "\
+parameter       shape   count
+0.weight        [3, 2]      6  frozen
+0.bias          [3]         3
+1.weight        [3]         3
+1.bias          [3]         3
+1.running_mean  [3]         3  buffer
+1.running_var   [3]         3  buffer
+total                      15  9 trained";
+    let summary = summary(&model);
+    assert_eq!(summary.to_string(), table);
+    assert_eq!((summary.count(), summary.trainable()), (15, 9));
+}
+
+#[test]
+fn frozen_parameters_are_constants_and_pass_gradients_on() {
+    let mut rng = rng(0, 0);
+    let mut model = Sequential::<f32>::new().add(Linear::new(2, 3, &mut rng)).add(Linear::new(3, 1, &mut rng));
+    let frozen = |model: &Sequential| {
+        let mut frozen = Vec::new();
+        model.visit(Path::Root, &mut |path, param| frozen.extend(param.is_frozen().then(|| path.to_string())));
+        frozen
+    };
+    freeze(&mut model, "1");
+    assert_eq!(frozen(&model), ["1.weight", "1.bias"]);
+    let tape = Tape::new();
+    let x = tape.leaf(Tensor::ones([4, 2]));
+    let grads = model.forward(x).sum(..).backward();
+    let mut reached = Vec::new();
+    model.visit(Path::Root, &mut |path, param| reached.extend(grads.get(param).map(|_| path.to_string())));
+    assert_eq!(reached, ["0.weight", "0.bias"]);
+    assert!(grads.get(x).is_some(), "the gradient flows through what is frozen");
+    unfreeze(&mut model, "");
+    assert!(frozen(&model).is_empty());
+}
+
+#[test]
+#[should_panic(expected = "the model has no parameter at or below `2`")]
+fn freezing_what_is_not_there_is_refused() {
+    freeze(&mut Sequential::<f32>::new().add(Linear::new(2, 3, &mut rng(0, 0))), "2");
 }
 
 #[test]

@@ -227,6 +227,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         let weight_decay = if is_bias && !self.decay_biases { 0.0 } else { self.weight_decay };
         let mut settings = Settings { lr: self.lr, weight_decay, frozen: false };
         self.groups.iter().for_each(|group| group.apply(path, self.lr, &mut settings));
+        settings.frozen |= param.is_frozen();
         settings
     }
 

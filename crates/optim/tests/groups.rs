@@ -1,7 +1,7 @@
 //! Settings of their own for some parameters.
 
-use optim::{Adam, AdamW, Error, Group, Settings, Sgd};
-use tensor::{Gradients, Module, Param, Path, Tape};
+use optim::{Adam, AdamW, Error, Group, Lbfgs, Settings, Sgd};
+use tensor::{Gradients, Module, Param, Path, Tape, Var};
 
 /// A model whose parameters stand at `body.0.weight`, `body.0.bias`, `bodyguard.0` and `head.weight`, `head.bias`.
 struct Model {
@@ -122,6 +122,36 @@ fn frozen_parameters_need_no_gradient_and_use_none() {
     let grads = ones(&[&model.body[0].weight]);
     let error = adam.step(&mut model, &grads).unwrap_err();
     assert_eq!(error, Error::Unreached(vec!["bodyguard.0".into(), "head.weight".into()]));
+}
+
+/// Σ (p − 3)².
+fn distance<'t>(tape: &'t Tape<f64>, model: &Model) -> Var<'t, f64> {
+    let params = model.params();
+    params.iter().map(|param| (tape.param(param) - 3.0).square()).reduce(|a, b| a + b).unwrap().sum(..)
+}
+
+#[test]
+fn a_frozen_parameter_is_passed_over_by_every_optimizer() {
+    let mut model = Model::new();
+    model.body[0].weight.set_frozen(true);
+    model.head.bias.set_frozen(true);
+    let mut tape = Tape::new();
+    let grads = distance(&tape, &model).backward();
+    assert!(grads.get(&model.body[0].weight).is_none() && grads.get(&model.bodyguard[0]).is_some());
+    tape.reset();
+    Sgd::new(0.25).step(&mut model, &grads).unwrap();
+    assert_eq!(model.values(), [1.0, 2.0, 2.0, 2.0, 1.0]);
+    let mut lbfgs = Lbfgs::new().tolerance(1e-9);
+    lbfgs
+        .minimize(&mut model, |model| {
+            let cost = distance(&tape, model);
+            let result = (cost.item(), cost.backward());
+            tape.reset();
+            result
+        })
+        .unwrap();
+    let near = |(value, expected): (&f64, f64)| (value - expected).abs() < 1e-8;
+    assert!(model.values().iter().zip([1.0, 3.0, 3.0, 3.0, 1.0]).all(near), "{:?}", model.values());
 }
 
 #[test]

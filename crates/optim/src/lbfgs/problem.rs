@@ -1,6 +1,6 @@
 //! A model's parameters as one vector, and the cost as a function of it.
 
-use tensor::{Float, Gradients, Module, Path, Tensor};
+use tensor::{Float, Gradients, Module, Param, Path, Tensor};
 
 use super::dot;
 use crate::Error;
@@ -31,11 +31,20 @@ pub(super) struct Problem<'a, M: ?Sized, F> {
     pub(super) evaluations: u64,
 }
 
-/// How many numbers the parameters of a model are.
+/// How many numbers the parameters of a model are, without those that are frozen.
 pub(super) fn size<T: Float>(model: &(impl Module<T> + ?Sized)) -> usize {
     let mut size = 0;
-    model.visit(Path::Root, &mut |_, param| size += param.value().numel());
+    visit(model, |_, param| size += param.value().numel());
     size
+}
+
+/// Visits the parameters that are not frozen.
+fn visit<'m, T: Float>(model: &'m (impl Module<T> + ?Sized), mut f: impl FnMut(Path<'_>, &'m Param<T>)) {
+    model.visit(Path::Root, &mut |path, param| {
+        if !param.is_frozen() {
+            f(path, param);
+        }
+    });
 }
 
 impl<'a, T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)> Problem<'a, M, F> {
@@ -46,7 +55,7 @@ impl<'a, T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)> Pro
     /// The parameters, one after the other.
     pub(super) fn position(&self) -> Tensor<T> {
         let mut position = Vec::with_capacity(size(self.model));
-        self.model.visit(Path::Root, &mut |_, param| position.extend(param.value().to_vec()));
+        visit(self.model, |_, param| position.extend(param.value().to_vec()));
         Tensor::from(position)
     }
 
@@ -54,6 +63,9 @@ impl<'a, T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)> Pro
     pub(super) fn place(&mut self, x: &Tensor<T>) {
         let mut rest = x.as_slice().expect("made contiguous");
         self.model.visit_mut(Path::Root, &mut |_, param| {
+            if param.is_frozen() {
+                return;
+            }
             let (values, after) = rest.split_at(param.value().numel());
             param.value_mut().as_mut_slice().copy_from_slice(values);
             rest = after;
@@ -67,7 +79,7 @@ impl<'a, T: Float, M: Module<T> + ?Sized, F: FnMut(&M) -> (T, Gradients<T>)> Pro
         let (cost, grads) = (self.cost)(self.model);
         let mut unreached = Vec::new();
         let mut grad = Vec::with_capacity(x.numel());
-        self.model.visit(Path::Root, &mut |path, param| match grads.get(param) {
+        visit(self.model, |path, param| match grads.get(param) {
             Some(of) => grad.extend(of.to_vec()),
             None => unreached.push(name(path, param)),
         });

@@ -146,7 +146,11 @@ impl<T: Float> Tape<T> {
     /// A parameter's value, whose gradient is read from [`Gradients`] by the parameter.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
-        self.push(param.value().clone(), self.unless_inference(Origin::Param(param.tag().clone())), false)
+        let origin = match param.is_frozen() {
+            true => Origin::Constant,
+            false => self.unless_inference(Origin::Param(param.tag().clone())),
+        };
+        self.push(param.value().clone(), origin, false)
     }
 
     fn unless_inference(&self, origin: Origin) -> Origin {

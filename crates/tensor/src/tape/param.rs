@@ -21,6 +21,7 @@ pub(crate) struct Tag {
 pub struct Param<T: Float = f32> {
     value: Tensor<T>,
     tag: Arc<Tag>,
+    frozen: bool,
 }
 
 impl<T: Float> Param<T> {
@@ -28,7 +29,7 @@ impl<T: Float> Param<T> {
     pub fn new(name: &'static str, value: impl Into<Tensor<T>>) -> Param<T> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Param { value: value.into(), tag: Arc::new(Tag { id, name }) }
+        Param { value: value.into(), tag: Arc::new(Tag { id, name }), frozen: false }
     }
 
     /// The value.
@@ -51,6 +52,17 @@ impl<T: Float> Param<T> {
         self.tag.id
     }
 
+    /// Whether it stays as it is: a frozen parameter is a constant on a tape, so that no gradient is worked out for it,
+    /// and optimizers pass it over. The tapes that it is on already are not changed.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+
+    /// Whether it [stays as it is](Param::set_frozen).
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
     pub(super) fn tag(&self) -> &Arc<Tag> {
         &self.tag
     }
@@ -58,7 +70,7 @@ impl<T: Float> Param<T> {
 
 impl<T: Float> Clone for Param<T> {
     fn clone(&self) -> Param<T> {
-        Param::new(self.name(), self.value.clone())
+        Param { frozen: self.frozen, ..Param::new(self.name(), self.value.clone()) }
     }
 }
 
