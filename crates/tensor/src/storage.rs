@@ -93,12 +93,17 @@ impl<T: Element> Storage<T> {
 impl<T: Element> Drop for Shared<T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(mut buffer) = self.0.take() else { return };
-        let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };
-        let class = *class;
-        // While the thread ends, its pool may be gone already; the buffer is then freed like any other.
-        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, buffer));
+        self.0.take().into_iter().for_each(give_back);
     }
+}
+
+/// A buffer goes back to the pool, if nobody else has it. Apart from `drop`, so that this is little where it is inlined.
+#[inline(never)]
+fn give_back<T: Element>(mut buffer: Arc<Buffer<T>>) {
+    let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };
+    let class = *class;
+    // While the thread ends, its pool may be gone already; the buffer is then freed like any other.
+    let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, buffer));
 }
 
 impl<T: Element> Buffer<T> {

@@ -21,6 +21,8 @@ pub trait Pointwise<T: Float>: Sync {
     fn eval(&self, x: &[&[T]], out: &mut [T]);
     /// outᵢ = g·∂rule/∂xᵢ, where y = rule(x).
     fn vjp(&self, g: &[T], x: &[&[T]], y: &[T], out: &mut [&mut [T]]);
+    /// rule(x) of numbers.
+    fn eval_numbers(&self, x: &[T]) -> T;
     /// The same gradients of numbers.
     fn vjp_numbers(&self, g: T, x: &[T], y: T, out: &mut [T]);
     /// y = rule(x), and the same gradients.

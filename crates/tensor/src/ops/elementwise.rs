@@ -57,6 +57,10 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
         map::backward(self.0, g, x, y, out);
     }
 
+    fn eval_numbers(&self, x: &[T]) -> T {
+        map::number(self.0, x.try_into().expect("as many inputs as the rule has"))
+    }
+
     fn vjp_numbers(&self, g: T, x: &[T], y: T, out: &mut [T]) {
         let x = x.try_into().expect("as many inputs as the rule has");
         out.copy_from_slice(&map::number_vjp(self.0, g, x, y));

@@ -12,7 +12,7 @@ use super::var::Var;
 use super::watch::Watch;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
-use crate::kernel::chain::{ARGS, Pointwise};
+use crate::kernel::chain::ARGS;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -192,6 +192,11 @@ impl<T: Float> Pass<'_, T> {
     #[track_caller]
     fn op(&mut self, id: usize, g: Adjoint<T>) {
         let y = &self.nodes[id];
+        if let Adjoint::Number(g) = &g
+            && numbers(self.nodes, y, *g, self.pending)
+        {
+            return;
+        }
         if ends_chain(self.nodes, y) {
             let reader = self.sums.waiting.iter().find(|(_, array)| *array == id as u32).map(|(node, _)| *node);
             let sum = chained(self.nodes, id, &g.tensor(y.value.shape()), reader.is_some(), self.pending);
@@ -254,15 +259,9 @@ fn chained<T: Float>(
     sent.sum
 }
 
-#[inline(always)]
+#[inline]
 #[track_caller]
 fn step<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: Adjoint<T>, pending: &mut Pending<T>) {
-    let op = op(y);
-    if let (Adjoint::Number(g), Some(rule)) = (&g, op.pointwise())
-        && numbers(nodes, y, *g, rule, pending)
-    {
-        return;
-    }
     expect_values(nodes, &y.inputs);
     let g = g.tensor(y.value.shape());
     send(nodes, y, pending, Node::tracked, |op, x, into| op.backward(g, x, &y.value, into));
@@ -281,25 +280,28 @@ pub(super) fn send<T: Float>(
     needs: impl Fn(&Node<T>) -> bool,
     backward: impl FnOnce(&dyn Recorded<T>, &[&Tensor<T>], &mut Adjoints<'_, T>),
 ) {
-    let inputs: SmallVec<[_; 4]> = y.inputs.iter().map(|&i| &nodes[i as usize]).collect();
-    let x: SmallVec<[_; 4]> = inputs.iter().map(|node| &node.value).collect();
-    let needs: SmallVec<[_; 4]> = inputs.iter().map(|node| needs(node)).collect();
-    backward(op(y), &x, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needs, pending });
+    let (mut x, mut needed) = (SmallVec::<[_; 4]>::new(), SmallVec::<[_; 4]>::new());
+    for &input in &y.inputs {
+        let node = &nodes[input as usize];
+        x.push(&node.value);
+        needed.push(needs(node));
+    }
+    backward(op(y), &x, &mut Adjoints { nodes, inputs: &y.inputs, needs: &needed, pending });
 }
 
-/// The gradients of an elementwise rule of numbers, which need no tensors; false where an input is not a number.
-fn numbers<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: T, rule: &dyn Pointwise<T>, pending: &mut Pending<T>) -> bool {
+/// The gradients of an elementwise rule of numbers, which need no tensors; false where there is an array.
+#[inline]
+fn numbers<T: Float>(nodes: &[Node<T>], y: &Node<T>, g: T, pending: &mut Pending<T>) -> bool {
+    let (Some(value), Some(rule)) = (y.value.number(), op(y).pointwise()) else { return false };
     let (mut x, mut grads) = ([T::ZERO; ARGS], [T::ZERO; ARGS]);
-    let n = y.inputs.len();
-    let (Some(y_value), true) = (y.value.number(), n <= ARGS) else { return false };
-    for (x, &input) in x.iter_mut().zip(&y.inputs) {
-        match nodes[input as usize].value.number() {
-            Some(number) => *x = number,
-            None => return false,
-        }
+    let inputs = &y.inputs[..];
+    for (i, &input) in inputs.iter().enumerate() {
+        let (Some(x), Some(number)) = (x.get_mut(i), nodes[input as usize].value.number()) else { return false };
+        *x = number;
     }
-    rule.vjp_numbers(g, &x[..n], y_value, &mut grads[..n]);
-    for (&input, &grad) in y.inputs.iter().zip(&grads) {
+    let n = inputs.len();
+    rule.vjp_numbers(g, &x[..n], value, &mut grads[..n]);
+    for (&input, &grad) in inputs.iter().zip(&grads) {
         if nodes[input as usize].tracked() {
             pending.add_number(input as usize, grad);
         }

@@ -15,7 +15,7 @@ use super::pending::Pending;
 use super::var::Var;
 use crate::error::Result;
 use crate::float::Float;
-use crate::kernel::chain::{Fill, Pointwise};
+use crate::kernel::chain::{ARGS, Fill, Pointwise};
 use crate::ops::{OfSum, SumOfRows};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -91,7 +91,38 @@ pub(super) struct Node<T: Float> {
     pub(super) location: &'static Location<'static>,
 }
 
+fn is_large<T: Float>(value: &Tensor<T>) -> bool {
+    value.number().is_none() && value.numel() >= LARGE
+}
+
 impl<T: Float> Node<T> {
+    fn new(location: &'static Location<'static>) -> Node<T> {
+        Node {
+            value: Tensor::without_value(Shape::default()),
+            origin: Origin::Constant,
+            inputs: Inputs::new(),
+            op: None,
+            in_param: false,
+            large: false,
+            deferred: false,
+            read: false,
+            size: Size::default(),
+            batched: false,
+            forgotten: false,
+            location,
+        }
+    }
+
+    /// Puts an op in place, in the box of an earlier life where it is of the same kind.
+    #[inline]
+    fn set_op<O: Recorded<T>>(&mut self, op: O, inputs: Inputs) {
+        self.inputs = inputs;
+        match self.op.as_mut().and_then(|old| (old.as_mut() as &mut dyn Any).downcast_mut::<O>()) {
+            Some(old) => *old = op,
+            None => self.op = Some(Box::new(op)),
+        }
+    }
+
     /// Whether a gradient is wanted for it, or for something that it depends on.
     #[inline]
     pub(super) fn tracked(&self) -> bool {
@@ -164,8 +195,8 @@ impl<T: Float> Nodes<T> {
     #[track_caller]
     pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin, batched: bool) -> u32 {
         let in_param = matches!(origin, Origin::Param(_));
-        let (id, node) = self.next(value, origin, batched);
-        node.in_param = in_param;
+        let (id, node) = self.next(origin, batched);
+        (node.large, node.value, node.in_param) = (is_large(&value), value, in_param);
         id
     }
 
@@ -173,13 +204,40 @@ impl<T: Float> Nodes<T> {
     pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs, batched: bool) -> u32 {
         let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
         let in_param = inputs.iter().any(shares);
-        let (id, node) = self.next(value, Origin::Op, batched);
-        node.in_param = in_param;
-        node.inputs = inputs;
-        match node.op.as_mut().and_then(|old| (old.as_mut() as &mut dyn Any).downcast_mut::<O>()) {
-            Some(old) => *old = op,
-            None => node.op = Some(Box::new(op)),
+        let (id, node) = self.next(Origin::Op, batched);
+        (node.large, node.value, node.in_param) = (is_large(&value), value, in_param);
+        node.set_op(op, inputs);
+        id
+    }
+
+    /// What an elementwise rule makes of inputs that are single numbers, and the input whose shape the result has.
+    #[inline]
+    pub(super) fn number(&self, rule: &dyn Pointwise<T>, inputs: &[u32]) -> Option<(T, u32)> {
+        let (mut x, mut widest) = ([T::ZERO; ARGS], *inputs.first()?);
+        for (i, &id) in inputs.iter().enumerate() {
+            let value = &self.get(id).value;
+            *x.get_mut(i)? = value.number()?;
+            widest = if value.rank() > self.get(widest).value.rank() { id } else { widest };
         }
+        Some((rule.eval_numbers(&x[..inputs.len()]), widest))
+    }
+
+    /// Records a number that an op has given, in the shape of one of its inputs: what costs little is not to be made
+    /// dear by a tensor that is built and moved.
+    #[inline]
+    #[track_caller]
+    pub(super) fn push_number<O: Recorded<T>>(
+        &mut self,
+        (number, like): (T, u32),
+        op: O,
+        inputs: Inputs,
+        batched: bool,
+    ) -> u32 {
+        let (id, node) = self.next(Origin::Op, batched);
+        (node.large, node.in_param) = (false, false);
+        node.set_op(op, inputs);
+        let (before, rest) = self.list.split_at_mut(id as usize);
+        rest[0].value.set_number(number, &before[like as usize].value);
         id
     }
 
@@ -193,34 +251,16 @@ impl<T: Float> Nodes<T> {
     /// The next node, on storage of an earlier life where there is some.
     #[inline]
     #[track_caller]
-    fn next(&mut self, value: Tensor<T>, origin: Origin, batched: bool) -> (u32, &mut Node<T>) {
+    fn next(&mut self, origin: Origin, batched: bool) -> (u32, &mut Node<T>) {
         let id = u32::try_from(self.len).expect("a tape holds at most 2^32 nodes");
-        let large = value.number().is_none() && value.numel() >= LARGE;
         let location = self.line();
-        if self.len < self.list.len() {
-            let node = &mut self.list[self.len];
-            (node.value, node.origin, node.large) = (value, origin, large);
-            (node.batched, node.location) = (batched, location);
-        } else {
-            let (inputs, op) = (Inputs::new(), None);
-            let (in_param, deferred, read, forgotten, size) = (false, false, false, false, Size::default());
-            self.list.push(Node {
-                value,
-                origin,
-                inputs,
-                op,
-                in_param,
-                large,
-                deferred,
-                read,
-                size,
-                batched,
-                forgotten,
-                location,
-            });
+        if self.len == self.list.len() {
+            self.list.push(Node::new(location));
         }
         self.len += 1;
-        (id, &mut self.list[id as usize])
+        let node = &mut self.list[id as usize];
+        (node.origin, node.batched, node.location) = (origin, batched, location);
+        (id, node)
     }
 
     /// Lets go of every value, keeping the list's storage.

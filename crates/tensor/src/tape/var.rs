@@ -125,6 +125,13 @@ impl<'t, T: Float> Var<'t, T> {
         {
             return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids, batched) });
         }
+        if tracked
+            && !watching
+            && let Some(rule) = op.pointwise()
+            && let Some(number) = nodes.number(rule, &ids)
+        {
+            return Ok(Var { tape, id: nodes.push_number(number, op, ids, batched) });
+        }
         let (mut op, mut ids) = (op, ids);
         if deferred {
             (op, ids) = match nodes.push_of_sum(op, ids, batched) {

@@ -62,6 +62,16 @@ impl<T: Element> Tensor<T> {
         Tensor { storage: Storage::One(value), layout: Layout { offset: 0, ..self.layout.clone() } }
     }
 
+    /// Makes it a number in the shape of another one, which it may have already.
+    #[inline]
+    pub(crate) fn set_number(&mut self, value: T, like: &Tensor<T>) {
+        let same = self.rank() == like.rank() && self.layout.shape.iter().all(|&size| size == 1);
+        if !same || self.layout.offset != 0 {
+            self.layout = Layout { offset: 0, ..like.layout.clone() };
+        }
+        self.storage = Storage::One(value);
+    }
+
     /// The only element of a tensor that holds one without a buffer.
     #[inline]
     pub(crate) fn number(&self) -> Option<T> {

@@ -79,6 +79,10 @@ fn fold_into<T: Float>(fold: impl Fold, to: &mut [T], from: &[T]) {
 /// Columns `first..first + out.len()`, a tile after the other.
 #[inline(always)]
 fn downwards<T: Float>(fold: impl Fold, x: &[T], inner: usize, first: usize, out: &mut [T]) {
+    if x.len() <= ROWS * inner && out.len() <= TILE {
+        out.fill(fold.empty());
+        return tile(fold, x, inner, first, out);
+    }
     let mut part = [T::ZERO; TILE];
     for (t, out) in out.chunks_mut(TILE).enumerate() {
         out.fill(fold.empty());
