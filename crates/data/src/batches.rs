@@ -1,12 +1,15 @@
 use tensor::Tensor;
 
 use crate::Dataset;
+use crate::augment::Augment;
 use crate::random::{self, Purpose};
+use crate::transform::Transforms;
 
 /// Some rows of a [`Dataset`] as tensors.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Pixels, bytes times the data set's scale: shape `[rows, row_len]`.
+    /// Pixels, bytes times the data set's scale: shape `[rows, row_len]`, an [augmented](Batches::augment) row as long as
+    /// what the transforms make of it.
     pub images: Tensor<f32>,
     /// Labels: shape `[rows]`.
     pub labels: Tensor<i64>,
@@ -23,13 +26,14 @@ pub struct Batches {
     /// The permutation of a shuffled pass; none where rows come as they lie.
     order: Option<Vec<usize>>,
     next_row: usize,
+    augment: Option<Augment>,
 }
 
 impl Batches {
     #[track_caller]
     pub(crate) fn new(dataset: Dataset, batch_size: usize) -> Batches {
         assert!(batch_size > 0, "batches: found a batch size of 0, expected at least 1");
-        Batches { dataset, batch_size, order: None, next_row: 0 }
+        Batches { dataset, batch_size, order: None, next_row: 0, augment: None }
     }
 
     /// Starts the pass over in an order drawn from `(seed, epoch)`.
@@ -54,6 +58,20 @@ impl Batches {
         }
         Batches { order: Some(order), next_row: 0, ..self }
     }
+
+    /// Transforms each image on its way into the batch, anew in each epoch; the pixels are bytes times the data set's
+    /// scale.
+    ///
+    /// Row `i` is changed by what [`Draw::new(seed, epoch, i)`](crate::transform::Draw) draws, wherever the shuffle puts
+    /// it.
+    ///
+    /// # Panics
+    /// If the data set has no [shape](Dataset::with_shape), or the transforms do not apply to it.
+    #[track_caller]
+    pub fn augment(self, transforms: &Transforms, seed: u64, epoch: u64) -> Batches {
+        let augment = Augment::new(transforms.clone(), self.dataset.known_shape(), seed, epoch);
+        Batches { augment: Some(augment), ..self }
+    }
 }
 
 impl Iterator for Batches {
@@ -63,10 +81,12 @@ impl Iterator for Batches {
         let end = self.next_row.saturating_add(self.batch_size).min(self.dataset.len());
         let rows = self.next_row..end;
         self.next_row = end;
-        match &self.order {
+        match (&self.order, &mut self.augment) {
             _ if rows.is_empty() => None,
-            Some(order) => Some(self.dataset.gather_before(&order[rows], &order[end..])),
-            None => Some(self.dataset.run(rows)),
+            (Some(order), Some(augment)) => Some(augment.batch(&self.dataset, order[rows].iter().copied())),
+            (None, Some(augment)) => Some(augment.batch(&self.dataset, rows)),
+            (Some(order), None) => Some(self.dataset.gather_before(&order[rows], &order[end..])),
+            (None, None) => Some(self.dataset.run(rows)),
         }
     }
 

@@ -31,6 +31,8 @@ pub struct Dataset {
     storage: Arc<Storage>,
     rows: Range<usize>,
     scale: f32,
+    /// Channels, height and width of the images that the rows are, where known.
+    shape: Option<[usize; 3]>,
 }
 
 struct Storage {
@@ -49,7 +51,24 @@ impl Dataset {
             return Err(Error::Rows { bytes: images.len(), row_len, labels: labels.len() });
         }
         let rows = 0..labels.len();
-        Ok(Dataset { storage: Arc::new(Storage { images, row_len, labels }), rows, scale: 1.0 / 255.0 })
+        Ok(Dataset { storage: Arc::new(Storage { images, row_len, labels }), rows, scale: 1.0 / 255.0, shape: None })
+    }
+
+    /// The same rows as images of `[channels, height, width]`, row-major: what [transforms](crate::transform) need.
+    ///
+    /// # Panics
+    /// If the product of the sizes is not the length of a row.
+    #[track_caller]
+    pub fn with_shape(self, shape: [usize; 3]) -> Dataset {
+        let len = shape.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
+        let found = self.row_len();
+        assert!(len == Some(found), "with_shape: found rows of {found} bytes, expected those of images of {shape:?}");
+        Dataset { shape: Some(shape), ..self }
+    }
+
+    /// Channels, height and width of the images that the rows are, where known.
+    pub fn shape(&self) -> Option<[usize; 3]> {
+        self.shape
     }
 
     /// The same rows under another scale, such as [`NIELSEN_SCALE`].
@@ -94,6 +113,11 @@ impl Dataset {
     #[track_caller]
     pub fn label(&self, i: usize) -> u8 {
         self.storage.labels[self.row(i)]
+    }
+
+    /// All rows, one after the other.
+    pub(crate) fn images(&self) -> &[u8] {
+        &self.storage.images[self.rows.start * self.row_len()..self.rows.end * self.row_len()]
     }
 
     /// The labels of all rows.
@@ -190,6 +214,7 @@ impl Debug for Dataset {
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
         let mut fields = f.debug_struct("Dataset");
         fields.field("len", &self.len()).field("row_len", &self.row_len()).field("scale", &self.scale);
+        fields.field("shape", &self.shape);
         fields.finish_non_exhaustive()
     }
 }

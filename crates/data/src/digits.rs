@@ -46,7 +46,8 @@ pub(crate) fn generate_with(count: usize, seed: u64, mut report: impl FnMut(usiz
             report(index + 1);
         }
     }
-    Dataset::new(images, SIDE * SIDE, labels).expect("an image is drawn for each label")
+    let digits = Dataset::new(images, SIDE * SIDE, labels).expect("an image is drawn for each label");
+    digits.with_shape([1, SIDE, SIDE])
 }
 
 fn draw(digit: usize, rng: &mut ChaCha8Rng) -> [u8; SIDE * SIDE] {

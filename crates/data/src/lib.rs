@@ -14,8 +14,10 @@
 //! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them;
 //! - [`Dataset`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
 //! - [`idx`] reads the files, trusting nothing that a header says;
+//! - [`transform`] shifts, turns and distorts images, in advance or as they are drawn;
 //! - [`digits`] draws handwritten-looking digits where there are no files.
 
+mod augment;
 mod batches;
 mod dataset;
 pub mod digits;
@@ -25,6 +27,7 @@ mod error;
 pub mod idx;
 mod mnist;
 mod random;
+pub mod transform;
 
 pub use batches::{Batch, Batches};
 pub use dataset::{Dataset, NIELSEN_SCALE};

@@ -182,7 +182,7 @@ fn load_pair(folder: &Path, images: &'static str, labels: &'static str) -> Resul
     if let Some(row) = labels.data.iter().position(|&label| label >= CLASSES) {
         return Err(Error::Label { file: labels_file, row, label: labels.data[row], classes: CLASSES });
     }
-    Dataset::new(images.data, SIDE * SIDE, labels.data)
+    Ok(Dataset::new(images.data, SIDE * SIDE, labels.data)?.with_shape([1, SIDE, SIDE]))
 }
 
 fn find(folder: &Path, base: &'static str, rank: usize) -> Result<PathBuf, Error> {

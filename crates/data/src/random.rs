@@ -8,13 +8,19 @@ use chacha20::rand_core::{Rng, SeedableRng};
 pub(crate) enum Purpose {
     Shuffle = 1,
     Digits = 2,
+    Transform = 3,
 }
 
 /// ChaCha8 under the key (seed, purpose, 0, 0) of little-endian words, at the given stream.
 pub(crate) fn stream(purpose: Purpose, seed: u64, stream: u64) -> ChaCha8Rng {
+    keyed([seed, purpose as u64, 0, 0], stream)
+}
+
+/// ChaCha8 under the given key of little-endian words, at the given stream.
+pub(crate) fn keyed(words: [u64; 4], stream: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
+    let (places, _) = key.as_chunks_mut::<8>();
+    places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_le_bytes());
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(stream);
     rng
@@ -36,4 +42,9 @@ pub(crate) fn between(rng: &mut ChaCha8Rng, low: f32, high: f32) -> f32 {
 pub(crate) fn bell(rng: &mut ChaCha8Rng) -> f32 {
     let sum: f32 = (0..4).map(|_| between(rng, -0.5, 0.5)).sum();
     sum * 3.0_f32.sqrt()
+}
+
+/// True with probability `p`, to 24 bits.
+pub(crate) fn chance(rng: &mut ChaCha8Rng, p: f32) -> bool {
+    between(rng, 0.0, 1.0) < p
 }
