@@ -33,7 +33,7 @@ impl Mlp {
 }
 
 /// Rows of noise: the time of a step does not depend on what it learns.
-fn noise(rows: usize) -> Dataset {
+fn noise(rows: usize) -> Images {
     let mut state = 1u32;
     let mut next = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -41,7 +41,7 @@ fn noise(rows: usize) -> Dataset {
     };
     let images = (0..rows * 784).map(|_| next()).collect();
     let labels = (0..rows).map(|_| next() % 10).collect();
-    Dataset::new(images, 784, labels).expect("as many labels as rows")
+    Images::new(images, 784, labels).expect("as many labels as rows")
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

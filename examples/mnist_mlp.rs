@@ -69,7 +69,7 @@ fn train(
     model: &mut Mlp,
     sgd: &mut Sgd,
     tape: &mut Tape,
-    data: &Dataset,
+    data: &Images,
     settings: &Settings,
     epoch: u64,
 ) -> Result<f64, Box<dyn Error>> {
@@ -89,7 +89,7 @@ fn train(
 }
 
 /// The class that the model gives each image.
-fn classify(model: &Mlp, data: &Dataset) -> Vec<i64> {
+fn classify(model: &Mlp, data: &Images) -> Vec<i64> {
     let mut tape = Tape::inference();
     let mut classes = Vec::with_capacity(data.len());
     for batch in data.batches(1000) {
@@ -99,7 +99,7 @@ fn classify(model: &Mlp, data: &Dataset) -> Vec<i64> {
     classes
 }
 
-fn correct(classes: &[i64], data: &Dataset) -> usize {
+fn correct(classes: &[i64], data: &Images) -> usize {
     classes.iter().zip(data.labels()).filter(|(class, label)| **class == i64::from(**label)).count()
 }
 
@@ -108,7 +108,7 @@ fn progress_bar(len: u64, name: &str) -> ProgressBar {
     ProgressBar::new(len).with_style(style).with_prefix(name.to_string())
 }
 
-fn load(settings: &Settings) -> Result<(Dataset, Dataset), Box<dyn Error>> {
+fn load(settings: &Settings) -> Result<(Images, Images), Box<dyn Error>> {
     let bar = progress_bar(0, "data");
     let mnist = Mnist::open_with(settings.data_dir.as_deref(), &mut |progress| {
         let (done, total) = match progress {

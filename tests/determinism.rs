@@ -23,7 +23,7 @@ impl Mlp {
 }
 
 /// The bits of every weight after an epoch with clipped gradients.
-fn epoch<M: Method>(sizes: &[usize], data: &Dataset, batch: usize, seed: u64, mut optimizer: Optimizer<M>) -> Vec<u32> {
+fn epoch<M: Method>(sizes: &[usize], data: &Images, batch: usize, seed: u64, mut optimizer: Optimizer<M>) -> Vec<u32> {
     let mut model = Mlp::new(sizes, seed);
     let mut tape = Tape::seeded(seed);
     for batch in data.batches(batch).shuffle(seed, 0) {

@@ -17,7 +17,7 @@ impl<T: wengert::tensor::Float> Mlp<T> {
 }
 
 /// The share of the rows that the model classifies right.
-fn accuracy(model: &Mlp, data: &Dataset) -> f64 {
+fn accuracy(model: &Mlp, data: &Images) -> f64 {
     let tape = Tape::inference();
     let batch = data.batches(data.len()).next().expect("a batch");
     let classes = model.output.forward(model.hidden.forward(tape.constant(batch.images)).relu()).argmax(1);

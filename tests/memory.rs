@@ -116,7 +116,7 @@ impl<M: Method> Training<M> {
 }
 
 /// How many allocations the steps 10 to 20 of an epoch make on this thread, the batches' assembly included.
-fn allocations_in_steady_state<M: Method>(data: &Dataset, batch: usize, mut training: Training<M>) -> usize {
+fn allocations_in_steady_state<M: Method>(data: &Images, batch: usize, mut training: Training<M>) -> usize {
     let mut batches = data.batches(batch).shuffle(0, 0);
     batches.by_ref().take(9).for_each(|batch| training.step(batch));
     let before = OWN.get();
@@ -127,7 +127,7 @@ fn allocations_in_steady_state<M: Method>(data: &Dataset, batch: usize, mut trai
 }
 
 /// The bytes held after each of the epochs.
-fn live_after_epochs<M: Method>(data: &Dataset, epochs: u64, mut training: Training<M>) -> Vec<isize> {
+fn live_after_epochs<M: Method>(data: &Images, epochs: u64, mut training: Training<M>) -> Vec<isize> {
     let mut live = Vec::with_capacity(epochs as usize);
     for epoch in 0..epochs {
         data.batches(10).shuffle(0, epoch).for_each(|batch| training.step(batch));
@@ -215,8 +215,8 @@ fn one_thread_allocates_nothing() {
 }
 
 /// All optimizers, with as many buffers as they may have and with groups, clipping and averages beside them.
-fn no_optimizer_allocates(data: &Dataset) {
-    fn check<M: Method>(data: &Dataset, name: &str, optimizer: Optimizer<M>) {
+fn no_optimizer_allocates(data: &Images) {
+    fn check<M: Method>(data: &Images, name: &str, optimizer: Optimizer<M>) {
         let averages = Some(Ema::new(0.99));
         let training = Training { averages, ..Training::new(30, optimizer, COSTS[0].1) };
         let allocations = allocations_in_steady_state(data, 10, training);

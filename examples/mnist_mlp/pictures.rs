@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use plotters::prelude::*;
-use wengert::prelude::Dataset;
+use wengert::prelude::Images;
 
 /// Makes the folder and checks that files can be written there, before any time is spent on training.
 pub(crate) fn check_folder(folder: &Path) -> Result<(), Box<dyn Error>> {
@@ -76,7 +76,7 @@ const COLUMNS: usize = 12;
 const ROWS: usize = 8;
 
 /// Draws the first misclassified images, each with its label and, in red, what it was taken for.
-pub(crate) fn mistakes(folder: &Path, data: &Dataset, classes: &[i64]) -> Result<PathBuf, Box<dyn Error>> {
+pub(crate) fn mistakes(folder: &Path, data: &Images, classes: &[i64]) -> Result<PathBuf, Box<dyn Error>> {
     let path = folder.join("misclassified.png");
     let wrong: Vec<usize> = (0..data.len()).filter(|&i| classes[i] != i64::from(data.label(i))).collect();
     let shown = &wrong[..wrong.len().min(COLUMNS * ROWS)];

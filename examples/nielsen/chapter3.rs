@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use wengert::prelude::Dataset;
+use wengert::prelude::Images;
 
 use crate::chart::{Axis, Chart};
 use crate::lab::Lab;
@@ -43,7 +43,7 @@ pub(crate) fn regularized(lab: &Lab, hidden: usize) -> Result<(), Box<dyn Error>
 }
 
 /// η = 0.5 from large weights, evaluated on the test images.
-fn long_run(lab: &Lab, hidden: usize, lambda: f64, training: &Dataset, epochs: usize) -> Vec<Epoch> {
+fn long_run(lab: &Lab, hidden: usize, lambda: f64, training: &Images, epochs: usize) -> Vec<Epoch> {
     let settings = Settings::new(0.5, lambda);
     let mut trainer = Trainer::new(&[784, hidden, 10], settings, training, &lab.test, lab.seed);
     trainer.restart_large();

@@ -39,7 +39,7 @@ pub(crate) fn run(lab: &Lab, depths: &[usize]) -> Result<(), Box<dyn Error>> {
 }
 
 /// ‖δˡ‖ of each hidden layer, with the error δˡ = ∂C/∂zˡ averaged over the images: the gradient of the biases.
-fn error_norms(network: &Network, images: &Dataset) -> Vec<f64> {
+fn error_norms(network: &Network, images: &Images) -> Vec<f64> {
     let tape = Tape::new();
     let batch = images.batches(images.len()).next().expect("at least one image");
     let z = network.forward(tape.constant(batch.images.cast::<f64>()));

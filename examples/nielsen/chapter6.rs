@@ -106,7 +106,7 @@ fn train(
     Ok(Measure { cost: total / of as f64, correct, of })
 }
 
-fn evaluate(model: &Sequential, data: &Dataset) -> Measure {
+fn evaluate(model: &Sequential, data: &Images) -> Measure {
     let mut tape = Tape::inference();
     let (mut total, mut correct) = (0.0, 0);
     for batch in data.batches(100) {

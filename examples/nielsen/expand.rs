@@ -1,17 +1,17 @@
 //! More training images: each one shifted.
 
-use wengert::prelude::Dataset;
+use wengert::prelude::Images;
 
 /// The side of an image in pixels.
 pub(crate) const SIDE: usize = 28;
 
 /// The images, and after them each of them shifted by one pixel up, down, left and right.
-pub(crate) fn expand(data: &Dataset) -> Dataset {
+pub(crate) fn expand(data: &Images) -> Images {
     let mut images = Vec::with_capacity(5 * data.len() * SIDE * SIDE);
     for (dx, dy) in [(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0)] {
         (0..data.len()).for_each(|i| images.extend(shifted(data.image(i), dx, dy)));
     }
-    let expanded = Dataset::new(images, SIDE * SIDE, data.labels().repeat(5));
+    let expanded = Images::new(images, SIDE * SIDE, data.labels().repeat(5));
     expanded.expect("five images for each label").with_scale(data.scale())
 }
 
@@ -34,7 +34,7 @@ mod tests {
     fn five_images_of_one_dot() {
         let mut image = vec![0; SIDE * SIDE];
         image[3 * SIDE + 5] = 200;
-        let expanded = expand(&Dataset::new(image, SIDE * SIDE, vec![7]).unwrap());
+        let expanded = expand(&Images::new(image, SIDE * SIDE, vec![7]).unwrap());
         assert_eq!(expanded.labels(), [7; 5]);
         let dot = |i: usize| {
             let at = expanded.image(i).iter().position(|&pixel| pixel == 200).expect("the dot");
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn what_leaves_does_not_come_back() {
-        let expanded = expand(&Dataset::new(vec![9; SIDE * SIDE], SIDE * SIDE, vec![0]).unwrap());
+        let expanded = expand(&Images::new(vec![9; SIDE * SIDE], SIDE * SIDE, vec![0]).unwrap());
         for i in 1..5 {
             assert_eq!(expanded.image(i).iter().filter(|&&pixel| pixel == 0).count(), SIDE);
         }

@@ -14,10 +14,10 @@ use crate::training::{Epoch, Trainer};
 
 pub(crate) struct Lab {
     /// The first 50,000 of MNIST's training images.
-    pub(crate) training: Dataset,
+    pub(crate) training: Images,
     /// The other 10,000.
-    pub(crate) validation: Dataset,
-    pub(crate) test: Dataset,
+    pub(crate) validation: Images,
+    pub(crate) test: Images,
     pub(crate) seed: u32,
     common: Common,
 }
@@ -32,7 +32,7 @@ impl Lab {
             println!("These are not the book's images, so neither are the figures below the book's.");
         }
         let (training, validation) = mnist.train.split(mnist.train.len() / 6 * 5);
-        let cut = |set: Dataset| {
+        let cut = |set: Images| {
             let n = common.limit.map_or(set.len(), |limit| set.len().min(limit as usize));
             set.split(n).0.with_scale(NIELSEN_SCALE)
         };
@@ -46,7 +46,7 @@ impl Lab {
     }
 
     /// The first training images.
-    pub(crate) fn first(&self, n: usize) -> Dataset {
+    pub(crate) fn first(&self, n: usize) -> Images {
         self.training.split(n.min(self.training.len())).0
     }
 

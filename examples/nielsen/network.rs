@@ -88,7 +88,7 @@ impl Network {
     }
 
     /// Cost and accuracy on a set of images, the cost with ½·λ/n·Σw² for its n images.
-    pub(crate) fn measure(&self, data: &Dataset, lambda: f64) -> Measure {
+    pub(crate) fn measure(&self, data: &Images, lambda: f64) -> Measure {
         let mut tape = Tape::inference();
         let (mut cost, mut correct) = (0.0, 0);
         for batch in data.batches(EVALUATED) {

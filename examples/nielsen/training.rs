@@ -47,8 +47,8 @@ pub(crate) struct Trainer {
     pub(crate) network: Network,
     pub(crate) sgd: Sgd<f64>,
     settings: Settings,
-    training: Dataset,
-    evaluation: Dataset,
+    training: Images,
+    evaluation: Images,
     /// The training images as the epochs so far have shuffled them; each epoch goes on from there.
     order: Vec<usize>,
     random: Twister,
@@ -62,8 +62,8 @@ impl Trainer {
     pub(crate) fn new(
         sizes: &[usize],
         settings: Settings,
-        training: &Dataset,
-        evaluation: &Dataset,
+        training: &Images,
+        evaluation: &Images,
         seed: u32,
     ) -> Trainer {
         let mut normal = Normal::new(seed);

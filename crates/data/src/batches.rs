@@ -1,11 +1,11 @@
 use tensor::Tensor;
 
-use crate::Dataset;
-use crate::augment::Augment;
+use crate::Images;
+use crate::images::augment::Augment;
 use crate::random::{self, Purpose};
 use crate::transform::Transforms;
 
-/// Some rows of a [`Dataset`] as tensors.
+/// Some rows of [`Images`] as tensors.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Pixels, bytes times the data set's scale: shape `[rows, row_len]`, an [augmented](Batches::augment) row as long as
@@ -15,13 +15,13 @@ pub struct Batch {
     pub labels: Tensor<i64>,
 }
 
-/// One pass over a [`Dataset`], batch by batch; made by [`Dataset::batches`].
+/// One pass over [`Images`], batch by batch; made by [`Images::batches`].
 ///
 /// Every row comes exactly once; the last batch holds what is left, and an empty data set yields none. Rows go straight
 /// from the shared bytes into the tensor's buffer.
 #[derive(Clone, Debug)]
 pub struct Batches {
-    dataset: Dataset,
+    images: Images,
     batch_size: usize,
     /// The permutation of a shuffled pass; none where rows come as they lie.
     order: Option<Vec<usize>>,
@@ -31,9 +31,9 @@ pub struct Batches {
 
 impl Batches {
     #[track_caller]
-    pub(crate) fn new(dataset: Dataset, batch_size: usize) -> Batches {
+    pub(crate) fn new(images: Images, batch_size: usize) -> Batches {
         assert!(batch_size > 0, "batches: found a batch size of 0, expected at least 1");
-        Batches { dataset, batch_size, order: None, next_row: 0, augment: None }
+        Batches { images, batch_size, order: None, next_row: 0, augment: None }
     }
 
     /// Starts the pass over in an order drawn from `(seed, epoch)`.
@@ -52,7 +52,7 @@ impl Batches {
     /// ```
     pub fn shuffle(self, seed: u64, epoch: u64) -> Batches {
         let mut rng = random::stream(Purpose::Shuffle, seed, epoch);
-        let mut order: Vec<usize> = (0..self.dataset.len()).collect();
+        let mut order: Vec<usize> = (0..self.images.len()).collect();
         for i in (1..order.len()).rev() {
             order.swap(i, random::below(&mut rng, i + 1));
         }
@@ -66,10 +66,10 @@ impl Batches {
     /// it.
     ///
     /// # Panics
-    /// If the data set has no [shape](Dataset::with_shape), or the transforms do not apply to it.
+    /// If the data set has no [shape](Images::with_shape), or the transforms do not apply to it.
     #[track_caller]
     pub fn augment(self, transforms: &Transforms, seed: u64, epoch: u64) -> Batches {
-        let augment = Augment::new(transforms.clone(), self.dataset.known_shape(), seed, epoch);
+        let augment = Augment::new(transforms.clone(), self.images.known_shape(), seed, epoch);
         Batches { augment: Some(augment), ..self }
     }
 }
@@ -78,20 +78,20 @@ impl Iterator for Batches {
     type Item = Batch;
 
     fn next(&mut self) -> Option<Batch> {
-        let end = self.next_row.saturating_add(self.batch_size).min(self.dataset.len());
+        let end = self.next_row.saturating_add(self.batch_size).min(self.images.len());
         let rows = self.next_row..end;
         self.next_row = end;
         match (&self.order, &mut self.augment) {
             _ if rows.is_empty() => None,
-            (Some(order), Some(augment)) => Some(augment.batch(&self.dataset, order[rows].iter().copied())),
-            (None, Some(augment)) => Some(augment.batch(&self.dataset, rows)),
-            (Some(order), None) => Some(self.dataset.gather_before(&order[rows], &order[end..])),
-            (None, None) => Some(self.dataset.run(rows)),
+            (Some(order), Some(augment)) => Some(augment.batch(&self.images, order[rows].iter().copied())),
+            (None, Some(augment)) => Some(augment.batch(&self.images, rows)),
+            (Some(order), None) => Some(self.images.gather_before(&order[rows], &order[end..])),
+            (None, None) => Some(self.images.run(rows)),
         }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.dataset.len() - self.next_row).div_ceil(self.batch_size);
+        let left = (self.images.len() - self.next_row).div_ceil(self.batch_size);
         (left, Some(left))
     }
 }

@@ -12,7 +12,7 @@ mod pen;
 
 use chacha20::ChaCha8Rng;
 
-use crate::Dataset;
+use crate::Images;
 use crate::random::{self, Purpose};
 
 /// The side of an image in pixels.
@@ -29,12 +29,12 @@ const REPORT_EVERY: usize = 1000;
 /// assert_eq!(digits.row_len(), 28 * 28);
 /// assert_eq!(digits.image(5), data::digits::generate(6, 0).image(5));
 /// ```
-pub fn generate(count: usize, seed: u64) -> Dataset {
+pub fn generate(count: usize, seed: u64) -> Images {
     generate_with(count, seed, |_| ())
 }
 
 /// [`generate`], with a call now and then that says how many are done.
-pub(crate) fn generate_with(count: usize, seed: u64, mut report: impl FnMut(usize)) -> Dataset {
+pub(crate) fn generate_with(count: usize, seed: u64, mut report: impl FnMut(usize)) -> Images {
     let mut images = Vec::with_capacity(count * SIDE * SIDE);
     let mut labels = Vec::with_capacity(count);
     for index in 0..count {
@@ -46,7 +46,7 @@ pub(crate) fn generate_with(count: usize, seed: u64, mut report: impl FnMut(usiz
             report(index + 1);
         }
     }
-    let digits = Dataset::new(images, SIDE * SIDE, labels).expect("an image is drawn for each label");
+    let digits = Images::new(images, SIDE * SIDE, labels).expect("an image is drawn for each label");
     digits.with_shape([1, SIDE, SIDE])
 }
 

@@ -12,24 +12,23 @@
 //! ```
 //!
 //! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them;
-//! - [`Dataset`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
+//! - [`Images`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
 //! - [`idx`] reads the files, trusting nothing that a header says;
 //! - [`transform`] shifts, turns and distorts images, in advance or as they are drawn;
 //! - [`digits`] draws handwritten-looking digits where there are no files.
 
-mod augment;
 mod batches;
-mod dataset;
 pub mod digits;
 #[cfg(feature = "download")]
 mod download;
 mod error;
 pub mod idx;
+mod images;
 mod mnist;
 mod random;
 pub mod transform;
 
 pub use batches::{Batch, Batches};
-pub use dataset::{Dataset, NIELSEN_SCALE};
 pub use error::Error;
+pub use images::{Images, NIELSEN_SCALE};
 pub use mnist::{Mnist, Progress, Source};

@@ -3,7 +3,7 @@ use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
-use crate::{Dataset, Error, digits, idx};
+use crate::{Error, Images, digits, idx};
 
 const CLASSES: u8 = 10;
 const SIDE: usize = 28;
@@ -16,9 +16,9 @@ const GENERATED: (usize, usize, u64) = (60_000, 10_000, 0);
 #[derive(Clone, Debug)]
 pub struct Mnist {
     /// The training set: 60,000 rows of 784 bytes in the original.
-    pub train: Dataset,
+    pub train: Images,
     /// The test set: 10,000 rows in the original.
-    pub test: Dataset,
+    pub test: Images,
     /// Where the images come from.
     pub source: Source,
 }
@@ -165,7 +165,7 @@ impl Display for Thousands {
     }
 }
 
-fn load_pair(folder: &Path, images: &'static str, labels: &'static str) -> Result<Dataset, Error> {
+fn load_pair(folder: &Path, images: &'static str, labels: &'static str) -> Result<Images, Error> {
     let (images_path, labels_path) = (find(folder, images, 3)?, find(folder, labels, 1)?);
     let (images, labels) = (idx::read(&images_path)?, idx::read(&labels_path)?);
     let (images_file, labels_file) = (images_path.display().to_string(), labels_path.display().to_string());
@@ -182,7 +182,7 @@ fn load_pair(folder: &Path, images: &'static str, labels: &'static str) -> Resul
     if let Some(row) = labels.data.iter().position(|&label| label >= CLASSES) {
         return Err(Error::Label { file: labels_file, row, label: labels.data[row], classes: CLASSES });
     }
-    Ok(Dataset::new(images.data, SIDE * SIDE, labels.data)?.with_shape([1, SIDE, SIDE]))
+    Ok(Images::new(images.data, SIDE * SIDE, labels.data)?.with_shape([1, SIDE, SIDE]))
 }
 
 fn find(folder: &Path, base: &'static str, rank: usize) -> Result<PathBuf, Error> {

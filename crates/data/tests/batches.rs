@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind};
 use std::thread;
 
-use data::{Batch, Dataset, NIELSEN_SCALE};
+use data::{Batch, Images, NIELSEN_SCALE};
 use proptest::prelude::*;
 
 thread_local! {
@@ -35,9 +35,9 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// `rows` rows of three bytes that spell the row's number, labelled by its last digit.
-fn numbered(rows: usize) -> Dataset {
+fn numbered(rows: usize) -> Images {
     let images = (0..rows).flat_map(|row| [row as u8, (row >> 8) as u8, 255]).collect();
-    Dataset::new(images, 3, (0..rows).map(|row| (row % 10) as u8).collect()).unwrap().with_scale(1.0)
+    Images::new(images, 3, (0..rows).map(|row| (row % 10) as u8).collect()).unwrap().with_scale(1.0)
 }
 
 /// The rows' numbers, after a check that each came with its own label and its own last byte.
@@ -53,7 +53,7 @@ fn rows_of(batch: &Batch) -> Vec<usize> {
     rows.iter().zip(labels).map(|(row, label)| number(row, label)).collect()
 }
 
-fn order(dataset: &Dataset, batch_size: usize, seed: u64, epoch: u64) -> Vec<usize> {
+fn order(dataset: &Images, batch_size: usize, seed: u64, epoch: u64) -> Vec<usize> {
     dataset.batches(batch_size).shuffle(seed, epoch).flat_map(|batch| rows_of(&batch)).collect()
 }
 
@@ -130,27 +130,27 @@ fn parts_of_a_split_share_rows_and_scale() {
 
 #[test]
 fn the_scale_is_1_255_or_as_chosen() {
-    let dataset = Dataset::new(vec![0, 51, 255], 3, vec![0]).unwrap();
-    let pixels = |dataset: Dataset| dataset.batches(1).next().unwrap().images.to_vec();
+    let dataset = Images::new(vec![0, 51, 255], 3, vec![0]).unwrap();
+    let pixels = |dataset: Images| dataset.batches(1).next().unwrap().images.to_vec();
     assert_eq!(pixels(dataset.clone()), [0.0, 51.0 * (1.0 / 255.0), 1.0]);
     assert_eq!(pixels(dataset.with_scale(NIELSEN_SCALE)), [0.0, 51.0 / 256.0, 255.0 / 256.0]);
 }
 
 #[test]
 fn rows_must_come_out_even() {
-    let error = Dataset::new(vec![0; 200], 784, vec![0; 3]).unwrap_err();
+    let error = Images::new(vec![0; 200], 784, vec![0; 3]).unwrap_err();
     assert_eq!(
         error.to_string(),
         "dataset: found 200 bytes of images, expected 3 rows of 784 bytes, one for each label"
     );
-    Dataset::new(vec![], usize::MAX, vec![0; 3]).unwrap_err();
-    let without_pixels = Dataset::new(vec![], 0, vec![4, 2]).unwrap();
+    Images::new(vec![], usize::MAX, vec![0; 3]).unwrap_err();
+    let without_pixels = Images::new(vec![], 0, vec![4, 2]).unwrap();
     assert_eq!(without_pixels.batches(8).shuffle(0, 0).next().unwrap().images.shape()[..], [2, 0]);
 }
 
 #[test]
 fn misuse_panics_with_what_was_expected() {
-    let misuses: [fn(Dataset) -> usize; 4] = [
+    let misuses: [fn(Images) -> usize; 4] = [
         |dataset| dataset.batches(0).len(),
         |dataset| dataset.split(6).0.len(),
         |dataset| dataset.label(5).into(),

@@ -1,13 +1,13 @@
 //! The generated digits: reproducible to the byte, and digits.
 
-use data::{Dataset, digits};
+use data::{Images, digits};
 
 /// FNV-1a.
 fn fingerprint(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
-fn bytes(digits: &Dataset) -> impl Iterator<Item = u8> {
+fn bytes(digits: &Images) -> impl Iterator<Item = u8> {
     (0..digits.len()).flat_map(|i| digits.image(i).iter().copied().chain([digits.label(i)]))
 }
 
@@ -16,20 +16,20 @@ fn squared_distance(a: &[u8], b: &[u8]) -> u64 {
 }
 
 /// The share of `test` whose nearest row in `train` has the same label.
-fn nearest_neighbour_accuracy(train: &Dataset, test: &Dataset) -> f64 {
+fn nearest_neighbour_accuracy(train: &Images, test: &Images) -> f64 {
     let nearest = |image| (0..train.len()).min_by_key(|&i| squared_distance(train.image(i), image)).unwrap();
     let right = (0..test.len()).filter(|&i| train.label(nearest(test.image(i))) == test.label(i)).count();
     right as f64 / test.len() as f64
 }
 
 /// The mean image of each class, in the order of the labels.
-fn class_means(digits: &Dataset) -> Dataset {
+fn class_means(digits: &Images) -> Images {
     let mean = |class: u8| {
         let rows: Vec<_> = (0..digits.len()).filter(|&i| digits.label(i) == class).collect();
         let pixel = |at: usize| rows.iter().map(|&i| usize::from(digits.image(i)[at])).sum::<usize>() / rows.len();
         (0..784).map(|at| pixel(at) as u8).collect::<Vec<_>>()
     };
-    Dataset::new((0..10).flat_map(mean).collect(), 784, (0..10).collect()).unwrap()
+    Images::new((0..10).flat_map(mean).collect(), 784, (0..10).collect()).unwrap()
 }
 
 #[test]

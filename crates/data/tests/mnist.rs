@@ -57,10 +57,10 @@ fn the_real_files_are_what_they_should_be() {
     assert_eq!((mnist.train.len(), mnist.test.len()), (60_000, 10_000));
     assert_eq!(mnist.train.labels()[..10], [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]);
     assert_eq!(mnist.test.labels()[..10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]);
-    let label_sum = |set: &data::Dataset| set.labels().iter().map(|&label| u64::from(label)).sum::<u64>();
+    let label_sum = |set: &data::Images| set.labels().iter().map(|&label| u64::from(label)).sum::<u64>();
     assert_eq!((label_sum(&mnist.train), label_sum(&mnist.test)), (267_236, 44_434));
     let pixel_sum =
-        |set: &data::Dataset| (0..set.len()).flat_map(|i| set.image(i)).map(|&pixel| u64::from(pixel)).sum::<u64>();
+        |set: &data::Images| (0..set.len()).flat_map(|i| set.image(i)).map(|&pixel| u64::from(pixel)).sum::<u64>();
     assert_eq!((pixel_sum(&mnist.train), pixel_sum(&mnist.test)), (1_567_298_545, 264_923_200));
     assert!(mnist.to_string().starts_with("MNIST, 60,000 + 10,000 images, from "), "{mnist}");
 }

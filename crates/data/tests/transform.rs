@@ -7,7 +7,7 @@ use std::{env, fs, thread};
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use data::transform::{Affine, Crop, Draw, Elastic, Erase, Flip, Image, Normalize, Shift, Transform, Transforms};
-use data::{Dataset, digits};
+use data::{Images, digits};
 use proptest::prelude::*;
 use tensor::Tensor;
 
@@ -307,9 +307,9 @@ fn rows_are_augmented_alike_in_any_batch() {
 }
 
 /// The same rows, labelled by their index.
-fn numbered_labels(digits: &Dataset) -> Dataset {
+fn numbered_labels(digits: &Images) -> Images {
     let images = (0..digits.len()).flat_map(|i| digits.image(i).to_vec()).collect();
-    let numbered = Dataset::new(images, 784, (0..digits.len() as u8).collect()).unwrap();
+    let numbered = Images::new(images, 784, (0..digits.len() as u8).collect()).unwrap();
     numbered.with_shape([1, 28, 28]).with_scale(digits.scale())
 }
 
@@ -337,8 +337,8 @@ fn an_expanded_set_is_the_set_and_its_copies() {
 
 #[test]
 fn misuse_panics_with_what_was_expected() {
-    let without_shape = || Dataset::new(vec![0; 8], 4, vec![0; 2]).unwrap();
-    type Misuse = fn(Dataset);
+    let without_shape = || Images::new(vec![0; 8], 4, vec![0; 2]).unwrap();
+    type Misuse = fn(Images);
     let misuses: [(Misuse, &str); 12] = [
         (
             |set| drop(set.expand(&Transforms::new(), 1, 0)),

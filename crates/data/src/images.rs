@@ -1,3 +1,5 @@
+pub(crate) mod augment;
+
 use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use tensor::convert::{fetch, u8_to_f32};
 
 use crate::{Batch, Batches, Error};
 
-/// The factor of Michael Nielsen's files, whose brightest pixel is 255/256; [`Dataset::new`] starts with 1/255.
+/// The factor of Michael Nielsen's files, whose brightest pixel is 255/256; [`Images::new`] starts with 1/255.
 pub const NIELSEN_SCALE: f32 = 1.0 / 256.0;
 
 /// How many scattered rows are fetched ahead: of MNIST, 12 kB.
@@ -15,11 +17,11 @@ const AHEAD: usize = 16;
 
 /// Rows of bytes with a label each.
 ///
-/// Cloning and [splitting](Dataset::split) share the storage. A row becomes `f32` on its way into a batch, each byte
+/// Cloning and [splitting](Images::split) share the storage. A row becomes `f32` on its way into a batch, each byte
 /// multiplied by the scale.
 ///
 /// ```
-/// let dataset = data::Dataset::new(vec![0, 255, 51, 0, 0, 102], 2, vec![7, 1, 3])?;
+/// let dataset = data::Images::new(vec![0, 255, 51, 0, 0, 102], 2, vec![7, 1, 3])?;
 /// let batch = dataset.batches(2).next().unwrap();
 /// assert_eq!(batch.images.shape()[..], [2, 2]);
 /// assert_eq!(dataset.image(2), [0, 102]);
@@ -27,7 +29,7 @@ const AHEAD: usize = 16;
 /// # Ok::<(), data::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Dataset {
+pub struct Images {
     storage: Arc<Storage>,
     rows: Range<usize>,
     scale: f32,
@@ -41,17 +43,17 @@ struct Storage {
     labels: Vec<u8>,
 }
 
-impl Dataset {
+impl Images {
     /// A data set of `labels.len()` rows; `images` holds them one after the other, each `row_len` bytes.
     ///
     /// # Errors
     /// If `images.len()` is not `labels.len() · row_len`.
-    pub fn new(images: Vec<u8>, row_len: usize, labels: Vec<u8>) -> Result<Dataset, Error> {
+    pub fn new(images: Vec<u8>, row_len: usize, labels: Vec<u8>) -> Result<Images, Error> {
         if labels.len().checked_mul(row_len) != Some(images.len()) {
             return Err(Error::Rows { bytes: images.len(), row_len, labels: labels.len() });
         }
         let rows = 0..labels.len();
-        Ok(Dataset { storage: Arc::new(Storage { images, row_len, labels }), rows, scale: 1.0 / 255.0, shape: None })
+        Ok(Images { storage: Arc::new(Storage { images, row_len, labels }), rows, scale: 1.0 / 255.0, shape: None })
     }
 
     /// The same rows as images of `[channels, height, width]`, row-major: what [transforms](crate::transform) need.
@@ -59,11 +61,11 @@ impl Dataset {
     /// # Panics
     /// If the product of the sizes is not the length of a row.
     #[track_caller]
-    pub fn with_shape(self, shape: [usize; 3]) -> Dataset {
+    pub fn with_shape(self, shape: [usize; 3]) -> Images {
         let len = shape.iter().try_fold(1_usize, |len, &size| len.checked_mul(size));
         let found = self.row_len();
         assert!(len == Some(found), "with_shape: found rows of {found} bytes, expected those of images of {shape:?}");
-        Dataset { shape: Some(shape), ..self }
+        Images { shape: Some(shape), ..self }
     }
 
     /// Channels, height and width of the images that the rows are, where known.
@@ -72,8 +74,8 @@ impl Dataset {
     }
 
     /// The same rows under another scale, such as [`NIELSEN_SCALE`].
-    pub fn with_scale(self, scale: f32) -> Dataset {
-        Dataset { scale, ..self }
+    pub fn with_scale(self, scale: f32) -> Images {
+        Images { scale, ..self }
     }
 
     /// What a byte is multiplied by to become a pixel.
@@ -130,14 +132,14 @@ impl Dataset {
     /// # Panics
     /// If there are fewer than `at` rows.
     #[track_caller]
-    pub fn split(&self, at: usize) -> (Dataset, Dataset) {
+    pub fn split(&self, at: usize) -> (Images, Images) {
         assert!(
             at <= self.len(),
             "split: found a split at row {at}, expected at most the {} rows there are",
             self.len()
         );
         let middle = self.rows.start + at;
-        let part = |rows| Dataset { rows, ..self.clone() };
+        let part = |rows| Images { rows, ..self.clone() };
         (part(self.rows.start..middle), part(middle..self.rows.end))
     }
 
@@ -209,10 +211,10 @@ impl Dataset {
     }
 }
 
-impl Debug for Dataset {
+impl Debug for Images {
     /// The sizes; the bytes would fill a thousand screens.
     fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        let mut fields = f.debug_struct("Dataset");
+        let mut fields = f.debug_struct("Images");
         fields.field("len", &self.len()).field("row_len", &self.row_len()).field("scale", &self.scale);
         fields.field("shape", &self.shape);
         fields.finish_non_exhaustive()

@@ -6,7 +6,7 @@ use tensor::Tensor;
 use tensor::convert::u8_to_f32;
 
 use crate::transform::{Draw, Image, Transforms};
-use crate::{Batch, Dataset};
+use crate::{Batch, Images};
 
 /// Transforms under a seed and an epoch, with the image that they work on.
 #[derive(Clone, Debug)]
@@ -26,8 +26,8 @@ impl Augment {
     }
 
     /// The transformed row `i`.
-    pub(crate) fn row(&mut self, dataset: &Dataset, i: usize) -> &[f32] {
-        self.image.load(self.from, |pixels| u8_to_f32(dataset.image(i), dataset.scale(), pixels));
+    pub(crate) fn row(&mut self, images: &Images, i: usize) -> &[f32] {
+        self.image.load(self.from, |pixels| u8_to_f32(images.image(i), images.scale(), pixels));
         self.transforms.apply_to(&mut self.image, Draw::new(self.seed, self.epoch, i));
         let found = self.image.shape();
         assert!(
@@ -39,31 +39,31 @@ impl Augment {
     }
 
     /// The transformed rows as one batch.
-    pub(crate) fn batch(&mut self, dataset: &Dataset, rows: impl ExactSizeIterator<Item = usize> + Clone) -> Batch {
+    pub(crate) fn batch(&mut self, from: &Images, rows: impl ExactSizeIterator<Item = usize> + Clone) -> Batch {
         let width = self.to.iter().product::<usize>();
         let images = Tensor::build([rows.len(), width], |pixels| {
             for (out, row) in pixels.chunks_exact_mut(width.max(1)).zip(rows.clone()) {
-                out.copy_from_slice(self.row(dataset, row));
+                out.copy_from_slice(self.row(from, row));
             }
         });
         let labels = Tensor::build([rows.len()], |labels| {
-            labels.iter_mut().zip(rows).for_each(|(label, row)| *label = i64::from(dataset.label(row)));
+            labels.iter_mut().zip(rows).for_each(|(label, row)| *label = i64::from(from.label(row)));
         });
         Batch { images, labels }
     }
 
     /// The transformed rows from `first` on as bytes, as many as `out` has room for.
-    fn bytes(&mut self, dataset: &Dataset, first: usize, out: &mut [u8]) {
+    fn bytes(&mut self, images: &Images, first: usize, out: &mut [u8]) {
         let width = self.to.iter().product::<usize>();
         for (i, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
-            let pixels = self.row(dataset, first + i);
+            let pixels = self.row(images, first + i);
             // Adding a half rounds what the conversion cuts off; it also takes what is out of range to the nearest byte.
-            out.iter_mut().zip(pixels).for_each(|(byte, pixel)| *byte = (pixel / dataset.scale() + 0.5) as u8);
+            out.iter_mut().zip(pixels).for_each(|(byte, pixel)| *byte = (pixel / images.scale() + 0.5) as u8);
         }
     }
 }
 
-impl Dataset {
+impl Images {
     /// This data set, and after it `copies` transformed copies of it: row `i` of copy `c`, counted from 1, is changed by
     /// what [`Draw::new(seed, c, i)`](Draw) draws.
     ///
@@ -81,9 +81,9 @@ impl Dataset {
     /// ```
     ///
     /// # Panics
-    /// If the rows have no [shape](Dataset::with_shape), or the transforms do not apply to it or change it.
+    /// If the rows have no [shape](Images::with_shape), or the transforms do not apply to it or change it.
     #[track_caller]
-    pub fn expand(&self, transforms: &Transforms, copies: usize, seed: u64) -> Dataset {
+    pub fn expand(&self, transforms: &Transforms, copies: usize, seed: u64) -> Images {
         let shape = self.known_shape();
         let changed = transforms.shape(shape);
         assert!(changed == shape, "expand: found transforms from {shape:?} to {changed:?}, expected the same shape");
@@ -100,9 +100,9 @@ impl Dataset {
     /// Every row transformed, rounded to bytes: row `i` by what [`Draw::new(seed, epoch, i)`](Draw) draws.
     ///
     /// # Panics
-    /// If the rows have no [shape](Dataset::with_shape), or the transforms do not apply to it.
+    /// If the rows have no [shape](Images::with_shape), or the transforms do not apply to it.
     #[track_caller]
-    pub fn transform(&self, transforms: &Transforms, seed: u64, epoch: u64) -> Dataset {
+    pub fn transform(&self, transforms: &Transforms, seed: u64, epoch: u64) -> Images {
         let shape = transforms.shape(self.known_shape());
         let mut images = vec![0; self.len() * shape.iter().product::<usize>()];
         self.transform_into(transforms, seed, epoch, &mut images);
@@ -123,9 +123,9 @@ impl Dataset {
         });
     }
 
-    fn with_rows(&self, images: Vec<u8>, labels: Vec<u8>, shape: [usize; 3]) -> Dataset {
+    fn with_rows(&self, images: Vec<u8>, labels: Vec<u8>, shape: [usize; 3]) -> Images {
         let row_len = shape.iter().product();
-        let rows = Dataset::new(images, row_len, labels).expect("a row is made for each label");
+        let rows = Images::new(images, row_len, labels).expect("a row is made for each label");
         rows.with_scale(self.scale()).with_shape(shape)
     }
 
