@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
+use wengert::data::transform::{Affine, Elastic, Transforms};
 use wengert::nn::{Conv2d, Flatten, MaxPool2d, Relu, Sigmoid};
 use wengert::prelude::*;
 use wengert::tensor::ConvOptions;
@@ -23,6 +24,8 @@ struct Settings {
     eta: f64,
     lambda: f64,
     batch: usize,
+    elastic: bool,
+    anneal: bool,
 }
 
 impl Settings {
@@ -37,6 +40,8 @@ impl Settings {
             eta: options.eta.unwrap_or(if relu { 0.03 } else { 0.1 }),
             lambda: options.lambda.unwrap_or(lambda),
             batch: options.batch,
+            elastic: options.elastic,
+            anneal: options.anneal,
         }
     }
 
@@ -83,17 +88,19 @@ fn forward<'t>(model: &Sequential, tape: &'t Tape, images: Tensor) -> Var<'t> {
     model.forward(tape.constant(images.reshape([n, 1, SIDE, SIDE])))
 }
 
-/// One epoch; cost and accuracy are those of the mini-batches as they came, before their steps.
+/// One epoch, with something to be done before each step; cost and accuracy are those of the mini-batches as they came, before their steps.
 fn train(
     model: &mut Sequential,
     sgd: &mut Sgd,
     tape: &mut Tape,
     batches: wengert::data::Batches,
-    of: usize,
+    mut before: impl FnMut(usize, &mut Sgd),
 ) -> Result<Measure, Box<dyn Error>> {
     let bar = progress_bar(batches.len() as u64, "epoch");
-    let (mut total, mut correct) = (0.0, 0);
-    for batch in batches {
+    let (mut total, mut correct, mut of) = (0.0, 0, 0);
+    for (step, batch) in batches.enumerate() {
+        before(step, sgd);
+        of += batch.labels.numel();
         let z = forward(model, tape, batch.images);
         let cost = z.cross_entropy(&batch.labels);
         total += f64::from(cost.item()) * batch.labels.numel() as f64;
@@ -118,37 +125,111 @@ fn evaluate(model: &Sequential, data: &Images) -> Measure {
     Measure { cost: total / data.len() as f64, correct, of: data.len() }
 }
 
+/// How a network is trained, and on what.
+struct Course<'a> {
+    lab: &'a Lab,
+    settings: &'a Settings,
+    training: &'a Images,
+    epochs: usize,
+}
+
+impl Course<'_> {
+    fn batches(&self) -> usize {
+        self.training.len().div_ceil(self.settings.batch)
+    }
+
+    /// Trains a network and draws how it went.
+    fn run(&self, seed: u64) -> Result<Sequential, Box<dyn Error>> {
+        let Course { lab, settings, training, epochs } = *self;
+        let mut model = settings.model(&mut rng(seed, 0));
+        let decay = settings.lambda / self.batches() as f64;
+        let mut sgd = Sgd::new(settings.eta).weight_decay(decay).decay_biases(false);
+        let mut tape = Tape::seeded(seed + 1);
+        let (mut history, mut best) = (Vec::new(), (0, 0.0, 0));
+        for epoch in 1..=epochs {
+            let start = Instant::now();
+            let first = (epoch - 1) * self.batches();
+            let order = training.batches(settings.batch).shuffle(seed, epoch as u64);
+            let order = match settings.elastic {
+                true => order.augment(&distortions(), seed, epoch as u64),
+                false => order,
+            };
+            let trained = train(&mut model, &mut sgd, &mut tape, order, |step, sgd| {
+                sgd.set_lr(self.rate((first + step) as u64));
+            })?;
+            let seconds = start.elapsed().as_secs_f64();
+            let (validation, test) = (evaluate(&model, &lab.validation), evaluate(&model, &lab.test));
+            println!("Epoch {epoch:>2}: training {trained}   validation {validation}   test {test}   {seconds:.1} s");
+            if validation.correct > best.0 {
+                best = (validation.correct, test.accuracy(), epoch);
+            }
+            history.push([trained, validation, test].map(|measure| (epoch as f64, measure.accuracy())));
+        }
+        println!("Test accuracy {:.2} % at the best validation accuracy, after epoch {}", best.1, best.2);
+        self.draw(&history)?;
+        Ok(model)
+    }
+
+    /// The learning rate of a step, counted from 0 over all epochs.
+    fn rate(&self, step: u64) -> f64 {
+        let steps = (self.epochs * self.batches()) as u64;
+        if self.settings.anneal { Schedule::cosine(self.settings.eta, 0.0, steps).lr(step) } else { self.settings.eta }
+    }
+
+    fn draw(&self, history: &[[(f64, f64); 3]]) -> Result<(), Box<dyn Error>> {
+        let architecture = self.settings.architecture;
+        let title = format!("Convolutional network ({architecture:?}): accuracy");
+        let curve = |which: usize| history.iter().map(|epoch| epoch[which]).collect();
+        let chart = Chart::new(title, Axis::linear("epoch"), Axis::linear("accuracy, %"))
+            .line("training mini-batches", curve(0))
+            .line("validation", curve(1))
+            .line("test", curve(2));
+        self.lab.draw(&format!("conv-{architecture:?}.svg").to_lowercase(), &chart)
+    }
+}
+
+/// What makes other digits of a digit that are still the same (Simard, Steinkraus and Platt, 2003).
+fn distortions() -> Transforms {
+    let affine = Affine::new().rotate(-10.0..=10.0).scale(0.9..=1.1).shift(-1.5..=1.5, -1.5..=1.5);
+    Transforms::new().add(affine).add(Elastic::new(4.0, 34.0))
+}
+
+/// How many images most networks get right; among digits with the same number of votes the probabilities decide.
+fn vote(models: &[Sequential], data: &Images) -> usize {
+    let mut tape = Tape::inference();
+    let ties = 1.0 / (models.len() + 1) as f32;
+    let mut correct = 0;
+    for batch in data.batches(100) {
+        let votes = |model| {
+            let z = forward(model, &tape, batch.images.clone()).value();
+            z.argmax(1).one_hot(10) + z.softmax(1) * ties
+        };
+        let votes = models.iter().map(votes).reduce(|a, b| a + b).expect("at least one network");
+        correct += votes.argmax(1).equal(&batch.labels).count();
+        tape.reset();
+    }
+    correct
+}
+
 pub(crate) fn run(lab: &Lab, options: &Conv) -> Result<(), Box<dyn Error>> {
     let settings = Settings::new(options);
     let training = if options.expand { expand(&lab.training) } else { lab.training.clone() };
+    let epochs = lab.epochs(if settings.dropout > 0.0 { 40 } else { 60 });
     let seed = u64::from(lab.seed);
-    let mut model = settings.model(&mut rng(seed, 0));
-    let batches = training.len().div_ceil(settings.batch) as f64;
-    let mut sgd = Sgd::new(settings.eta).weight_decay(settings.lambda / batches).decay_biases(false);
-    let mut tape = Tape::seeded(seed + 1);
     let Settings { architecture, dropout, eta, lambda, batch, .. } = settings;
-    println!("{}\n\n{architecture:?}, {} training images, dropout {dropout}", summary(&model), training.len());
-    println!("η = {eta}, λ = {lambda}, mini-batches of {batch}\n");
-
-    let (mut history, mut best) = (Vec::new(), (0, 0.0, 0));
-    for epoch in 1..=lab.epochs(if dropout > 0.0 { 40 } else { 60 }) {
-        let start = Instant::now();
-        let order = training.batches(batch).shuffle(seed, epoch as u64);
-        let trained = train(&mut model, &mut sgd, &mut tape, order, training.len())?;
-        let seconds = start.elapsed().as_secs_f64();
-        let (validation, test) = (evaluate(&model, &lab.validation), evaluate(&model, &lab.test));
-        println!("Epoch {epoch:>2}: training {trained}   validation {validation}   test {test}   {seconds:.1} s");
-        if validation.correct > best.0 {
-            best = (validation.correct, test.accuracy(), epoch);
+    println!("{}\n\n{architecture:?}, {} training images", summary(&settings.model(&mut rng(seed, 0))), training.len());
+    println!("η = {eta}, λ = {lambda}, mini-batches of {batch}, dropout {dropout}\n");
+    let course = Course { lab, settings: &settings, training: &training, epochs };
+    let mut models = Vec::new();
+    for member in 0..options.ensemble {
+        if options.ensemble > 1 {
+            println!("Network {} of {}", member + 1, options.ensemble);
         }
-        history.push([trained, validation, test].map(|measure| (epoch as f64, measure.accuracy())));
+        models.push(course.run(seed + member as u64)?);
     }
-    println!("Test accuracy {:.2} % at the best validation accuracy, after epoch {}", best.1, best.2);
-    let title = format!("Convolutional network ({architecture:?}): accuracy");
-    let curve = |which: usize| history.iter().map(|epoch| epoch[which]).collect();
-    let chart = Chart::new(title, Axis::linear("epoch"), Axis::linear("accuracy, %"))
-        .line("training mini-batches", curve(0))
-        .line("validation", curve(1))
-        .line("test", curve(2));
-    lab.draw(&format!("conv-{architecture:?}.svg").to_lowercase(), &chart)
+    if options.ensemble > 1 {
+        let accuracy = 100.0 * vote(&models, &lab.test) as f64 / lab.test.len() as f64;
+        println!("Test accuracy {accuracy:.2} % of the {} networks' votes", models.len());
+    }
+    Ok(())
 }

@@ -114,6 +114,15 @@ pub(crate) struct Conv {
     /// Train on each image and on it shifted by a pixel up, down, left and right
     #[arg(long)]
     pub(crate) expand: bool,
+    /// Turn, stretch, shift and elastically distort each image a little, anew in each epoch
+    #[arg(long)]
+    pub(crate) elastic: bool,
+    /// Let the learning rate fall to 0 along half a cosine
+    #[arg(long)]
+    pub(crate) anneal: bool,
+    /// Networks that are trained one after the other and vote
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size)]
+    pub(crate) ensemble: usize,
     /// Probability of dropout before every dense layer; with it λ is 0 and there are two dense layers of 1000
     #[arg(long, value_name = "P", value_parser = fraction)]
     pub(crate) dropout: Option<f64>,
