@@ -10,7 +10,7 @@ pub use tensor;
 
 /// What a model file needs: `use wengert::prelude::*`.
 pub mod prelude {
-    pub use data::{Batch, Images, Mnist};
+    pub use data::{Batch, Dataset, Images, Mnist};
     pub use nn::{Costs, Dropout, Init, Layer, Linear, Module, Sequential, summary};
     pub use optim::{Adam, AdamW, Schedule, Sgd};
     pub use tensor::{Gradients, Mode, Param, Tape, Tensor, Var, rng, s};

@@ -1,9 +1,8 @@
 use tensor::Tensor;
 
-use crate::Images;
 use crate::images::augment::Augment;
-use crate::random::{self, Purpose};
 use crate::transform::Transforms;
+use crate::{Images, split};
 
 /// Some rows of [`Images`] as tensors.
 #[derive(Clone, Debug)]
@@ -51,12 +50,33 @@ impl Batches {
     /// assert_ne!(labels(3, 0), labels(3, 1));
     /// ```
     pub fn shuffle(self, seed: u64, epoch: u64) -> Batches {
-        let mut rng = random::stream(Purpose::Shuffle, seed, epoch);
-        let mut order: Vec<usize> = (0..self.images.len()).collect();
-        for i in (1..order.len()).rev() {
-            order.swap(i, random::below(&mut rng, i + 1));
-        }
+        let order = split::permutation(self.images.len(), seed, epoch);
         Batches { order: Some(order), next_row: 0, ..self }
+    }
+
+    /// How many rows the batches so far had: what to save in order to [go on](Batches::start_at) later.
+    pub fn position(&self) -> usize {
+        self.next_row
+    }
+
+    /// The pass from where another one, of the same order, had the given [position](Batches::position), without a look at
+    /// the rows before it.
+    ///
+    /// ```
+    /// let digits = data::digits::generate(40, 1);
+    /// let mut interrupted = digits.batches(16).shuffle(3, 0);
+    /// interrupted.next();
+    /// let mut resumed = digits.batches(16).shuffle(3, 0).start_at(interrupted.position());
+    /// assert_eq!(resumed.next().unwrap().images, interrupted.next().unwrap().images);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are fewer rows.
+    #[track_caller]
+    pub fn start_at(self, position: usize) -> Batches {
+        let rows = self.images.len();
+        assert!(position <= rows, "start_at: found position {position}, expected at most the {rows} rows there are");
+        Batches { next_row: position, ..self }
     }
 
     /// Transforms each image on its way into the batch, anew in each epoch; the pixels are bytes times the data set's
@@ -88,6 +108,13 @@ impl Iterator for Batches {
             (Some(order), None) => Some(self.images.gather_before(&order[rows], &order[end..])),
             (None, None) => Some(self.images.run(rows)),
         }
+    }
+
+    /// Leaves out `n` batches without a look at their rows.
+    fn nth(&mut self, n: usize) -> Option<Batch> {
+        let skipped = self.batch_size.saturating_mul(n);
+        self.next_row = self.next_row.saturating_add(skipped).min(self.images.len());
+        self.next()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

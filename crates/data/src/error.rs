@@ -1,6 +1,8 @@
 use std::io;
 
-/// What can be wrong with a data file, a folder of them, or rows given by hand.
+use crate::BoxError;
+
+/// What can be wrong with a data file, a folder of them, data given by hand, or a sample.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -160,4 +162,48 @@ pub enum Error {
         /// The number of labels.
         labels: usize,
     },
+    /// Features and targets of different numbers of samples.
+    #[error("tensors: found features {features} and targets {targets}, expected first axes of one size")]
+    Shapes {
+        /// The shape of the features.
+        features: String,
+        /// The shape of the targets.
+        targets: String,
+    },
+    /// A sample that could not be had, or does not fit to those that share its batch.
+    #[error("sample {index}: {source}")]
+    Sample {
+        /// The index of the sample in its data set.
+        index: usize,
+        /// What is wrong with it.
+        source: BoxError,
+    },
+    /// A sample whose making panicked.
+    #[error("sample {index}: panicked: {message}")]
+    Panic {
+        /// The index of the sample in its data set; the first of its batch, where the whole batch was made at once.
+        index: usize,
+        /// What the panic said.
+        message: String,
+    },
+    /// The operating system refused to start a thread.
+    #[error("loader: found no room for another thread ({source}), expected to start {expected}")]
+    Threads {
+        /// How many threads were asked for.
+        expected: usize,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// The same error about a sample under its index in another data set: `from` and `to` are the same samples.
+    pub(crate) fn renamed(mut self, from: &[usize], to: &[usize]) -> Error {
+        if let Error::Sample { index, .. } | Error::Panic { index, .. } = &mut self
+            && let Some(at) = from.iter().position(|other| other == index)
+        {
+            *index = to[at];
+        }
+        self
+    }
 }

@@ -4,10 +4,10 @@ use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
 use std::sync::Arc;
 
-use tensor::Tensor;
 use tensor::convert::{fetch, u8_to_f32};
+use tensor::{Shape, Tensor};
 
-use crate::{Batch, Batches, Error};
+use crate::{Batch, Batches, BoxError, Dataset, Error};
 
 /// The factor of Michael Nielsen's files, whose brightest pixel is 255/256; [`Images::new`] starts with 1/255.
 pub const NIELSEN_SCALE: f32 = 1.0 / 256.0;
@@ -199,6 +199,11 @@ impl Images {
         Batch { images, labels }
     }
 
+    /// The shape of a sample.
+    fn sizes(&self) -> Shape {
+        self.shape.map_or_else(|| [self.row_len()].into(), Shape::from)
+    }
+
     /// Where row `i` is in the storage.
     #[track_caller]
     fn row(&self, i: usize) -> usize {
@@ -218,5 +223,26 @@ impl Debug for Images {
         fields.field("len", &self.len()).field("row_len", &self.row_len()).field("scale", &self.scale);
         fields.field("shape", &self.shape);
         fields.finish_non_exhaustive()
+    }
+}
+
+/// Samples of an image, in its [shape](Images::with_shape) or else as a row, and its label.
+impl Dataset for Images {
+    type Sample = (Tensor<f32>, i64);
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn get(&self, index: usize) -> Result<(Tensor<f32>, i64), BoxError> {
+        let (image, label) = (self.image(index), self.label(index));
+        Ok((Tensor::build(self.sizes(), |pixels| u8_to_f32(image, self.scale, pixels)), i64::from(label)))
+    }
+
+    /// Straight from the bytes: shapes `[n, channels, height, width]` and `[n]`.
+    fn batch(&self, indices: &[usize]) -> Result<(Tensor<f32>, Tensor<i64>), Error> {
+        let Batch { images, labels } = self.gather(indices);
+        let sizes: Vec<usize> = [indices.len()].into_iter().chain(self.sizes().iter().copied()).collect();
+        Ok((images.reshape(sizes), labels))
     }
 }

@@ -1,4 +1,4 @@
-//! Data for training: IDX and MNIST files, generated digits, and seeded mini-batches.
+//! Data for training: files and generated digits, transforms, and seeded mini-batches.
 //!
 //! ```
 //! // Sixty generated digits, so that this page needs no file and no network; `Mnist::open` finds the real ones.
@@ -13,22 +13,37 @@
 //!
 //! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them;
 //! - [`Images`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
-//! - [`idx`] reads the files, trusting nothing that a header says;
+//! - [`Dataset`] is what other data is: [`Tensors`] in memory, or a type of your own; it is mapped, split and joined, and a
+//!   [`Loader`] deals it out in batches, made ahead by any number of threads with the same bits;
+//! - [`Stream`] takes samples that come one after the other;
 //! - [`transform`] shifts, turns and distorts images, in advance or as they are drawn;
+//! - [`idx`] reads the files of MNIST, trusting nothing that a header says;
 //! - [`digits`] draws handwritten-looking digits where there are no files.
 
 mod batches;
+pub mod dataset;
 pub mod digits;
 #[cfg(feature = "download")]
 mod download;
 mod error;
 pub mod idx;
 mod images;
+mod loader;
 mod mnist;
+mod prefetch;
 mod random;
+mod sample;
+pub mod split;
+mod stream;
+mod tensors;
 pub mod transform;
 
 pub use batches::{Batch, Batches};
+pub use dataset::{BoxError, Dataset};
 pub use error::Error;
 pub use images::{Images, NIELSEN_SCALE};
+pub use loader::{Loader, Pass};
 pub use mnist::{Mnist, Progress, Source};
+pub use sample::{BatchOf, Misfit, Sample};
+pub use stream::{Stream, StreamBatches};
+pub use tensors::Tensors;

@@ -9,6 +9,9 @@ pub(crate) enum Purpose {
     Shuffle = 1,
     Digits = 2,
     Transform = 3,
+    Map = 4,
+    Split = 5,
+    Stream = 6,
 }
 
 /// ChaCha8 under the key (seed, purpose, 0, 0) of little-endian words, at the given stream.
@@ -24,6 +27,11 @@ pub(crate) fn keyed(words: [u64; 4], stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::from_seed(key);
     rng.set_stream(stream);
     rng
+}
+
+/// What a random function of a sample draws from.
+pub(crate) fn of_sample(seed: u64, epoch: u64, index: usize) -> ChaCha8Rng {
+    keyed([seed, Purpose::Map as u64, epoch, index as u64], 0)
 }
 
 /// ⌊u·bound / 2⁶⁴⌋ for a uniform 64-bit u: below `bound`, its bias below bound / 2⁶⁴.
