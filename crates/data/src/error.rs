@@ -162,6 +162,84 @@ pub enum Error {
         /// The number of labels.
         labels: usize,
     },
+    /// The path is a folder, a pipe or a device.
+    #[error("{file}: found something other than a regular file, expected {expected}")]
+    Irregular {
+        /// The path.
+        file: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A column that a CSV file does not have.
+    #[error("{file}: found no column {column} among its {width}, named {names:?}")]
+    Column {
+        /// The file.
+        file: String,
+        /// The column that was asked for.
+        column: String,
+        /// How many columns there are.
+        width: usize,
+        /// Their names, the first of them where there are many, or none where there is no header.
+        names: Vec<String>,
+    },
+    /// A row of a CSV file that is longer or shorter than the first.
+    #[error("{file}: line {line}: found {found} cells, expected {expected} as in the first row")]
+    Cells {
+        /// The file.
+        file: String,
+        /// The line in which the row begins, counted from 1.
+        line: u64,
+        /// How many cells the row has.
+        found: usize,
+        /// How many the first row has.
+        expected: usize,
+    },
+    /// A cell of a CSV file that is not what it should be.
+    #[error("{file}: line {line}, column {column}{name}: found {found:?}, expected {expected}")]
+    Cell {
+        /// The file.
+        file: String,
+        /// The line in which the row begins, counted from 1.
+        line: u64,
+        /// The column, counted from 1.
+        column: usize,
+        /// The column's name in brackets, where there is a header.
+        name: String,
+        /// The beginning of the cell.
+        found: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// A folder without pictures in subfolders.
+    #[error("{folder}: found no subfolder with a .png, .jpg or .jpeg file, expected one for each class")]
+    NoPictures {
+        /// The folder.
+        folder: String,
+    },
+    /// A picture that is damaged, too large, or of an unknown format.
+    #[error("{file}: cannot be read as a picture: {source}")]
+    Picture {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: BoxError,
+    },
+    /// Pictures of different sizes where they must be of one.
+    #[error("{file}: found a picture of {found:?}, expected {expected:?} (channels, height, width) as in the first")]
+    PictureSize {
+        /// The file.
+        file: String,
+        /// Channels, height and width of the picture.
+        found: [usize; 3],
+        /// Those of the first picture.
+        expected: [usize; 3],
+    },
+    /// More classes than fit into a byte.
+    #[error("images: found {found} classes, expected at most 256")]
+    Classes {
+        /// How many there are.
+        found: usize,
+    },
     /// Features and targets of different numbers of samples.
     #[error("tensors: found features {features} and targets {targets}, expected first axes of one size")]
     Shapes {

@@ -15,7 +15,7 @@ use crate::Error;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const UNSIGNED_BYTE: u8 = 0x08;
 /// Deflate spends at least two bits on 258 bytes, so the size of a gzip file bounds that of its contents.
-const DEFLATE_LIMIT: u64 = 1032;
+pub(crate) const DEFLATE_LIMIT: u64 = 1032;
 /// The first allocation for data; each further one at most doubles what has arrived.
 const STEP: usize = 1 << 20;
 

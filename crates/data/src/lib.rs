@@ -17,15 +17,21 @@
 //!   [`Loader`] deals it out in batches, made ahead by any number of threads with the same bits;
 //! - [`Stream`] takes samples that come one after the other;
 //! - [`transform`] shifts, turns and distorts images, in advance or as they are drawn;
+//! - with the feature `csv`, `csv` reads tables of numbers; with the feature `png`, `ImageFolder` reads pictures in a folder
+//!   for each class, with `jpeg` in JPEG as well;
 //! - [`idx`] reads the files of MNIST, trusting nothing that a header says;
 //! - [`digits`] draws handwritten-looking digits where there are no files.
 
 mod batches;
+#[cfg(feature = "csv")]
+pub mod csv;
 pub mod dataset;
 pub mod digits;
 #[cfg(feature = "download")]
 mod download;
 mod error;
+#[cfg(feature = "png")]
+mod folder;
 pub mod idx;
 mod images;
 mod loader;
@@ -41,6 +47,8 @@ pub mod transform;
 pub use batches::{Batch, Batches};
 pub use dataset::{BoxError, Dataset};
 pub use error::Error;
+#[cfg(feature = "png")]
+pub use folder::ImageFolder;
 pub use images::{Images, NIELSEN_SCALE};
 pub use loader::{Loader, Pass};
 pub use mnist::{Mnist, Progress, Source};

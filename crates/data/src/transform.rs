@@ -33,6 +33,7 @@ mod flip;
 mod image;
 mod normalize;
 mod resample;
+mod resize;
 mod shift;
 
 use std::fmt::{self, Debug, Formatter};
@@ -48,6 +49,7 @@ pub use erase::Erase;
 pub use flip::Flip;
 pub use image::Image;
 pub use normalize::Normalize;
+pub use resize::Resize;
 pub use shift::Shift;
 
 use crate::random::{self, Purpose};

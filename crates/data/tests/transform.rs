@@ -6,7 +6,9 @@ use std::{env, fs, thread};
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use data::transform::{Affine, Crop, Draw, Elastic, Erase, Flip, Image, Normalize, Shift, Transform, Transforms};
+use data::transform::{
+    Affine, Crop, Draw, Elastic, Erase, Flip, Image, Normalize, Resize, Shift, Transform, Transforms,
+};
 use data::{Images, digits};
 use proptest::prelude::*;
 use tensor::Tensor;
@@ -221,6 +223,22 @@ fn normalising_is_by_channel() {
     assert_eq!(apply(Normalize::new(&mean, &std), &image), expected);
     let one = Tensor::from_fn([3, 4, 5], |at| (image.get(at).unwrap() - 0.5) / 0.5);
     assert_eq!(apply(Normalize::new(&[0.5], &[0.5]), &image), one);
+}
+
+/// From Pillow: `Image.resize(size, BILINEAR)` of single-precision images with pixels y² + 3x.
+#[test]
+fn another_size_is_as_pillow_has_it() {
+    let image = Tensor::from_fn([1, 5, 7], |at| (at[1] * at[1] + 3 * at[2]) as f32);
+    let smaller = [4.298_701_3, 10.727_273, 17.155_844, 12.298_701, 18.727_272, 25.155_844];
+    let larger = [0.0, 2.0, 4.333_333_5, 6.666_666_5, 0.4375, 2.4375, 4.770_833_5, 7.104_166_5];
+    assert_near(&apply(Resize::to(2, 3), &image), &Tensor::new(smaller.to_vec(), [1, 2, 3]).unwrap(), 1e-5);
+    let corner = apply(Resize::to(8, 9), &image).slice(tensor::s![.., ..2, ..4]);
+    assert_near(&corner, &Tensor::new(larger.to_vec(), [1, 2, 4]).unwrap(), 1e-5);
+    let image = picture(3, 6, 4);
+    assert_eq!(apply(Resize::to(6, 4), &image), image);
+    let flat = Tensor::full([2, 9, 5], 0.75);
+    assert_near(&apply(Resize::to(4, 11), &flat), &Tensor::full([2, 4, 11], 0.75), 1e-6);
+    assert_eq!(apply(Resize::to(0, 3), &image).shape()[..], [3, 0, 3]);
 }
 
 #[test]
