@@ -1,7 +1,9 @@
-//! Fetching the MNIST files into the cache folder.
+//! Fetching the files of MNIST and other collections into the cache folder.
 //!
 //! Plain HTTP suffices, since nothing is kept whose contents have not the known SHA-256.
 
+mod archive;
+mod remotes;
 #[cfg(test)]
 mod tests;
 
@@ -13,9 +15,12 @@ use std::time::Duration;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
+pub(crate) use archive::fetch_archive;
+pub(crate) use remotes::{CIFAR_10, FASHION_MNIST, KMNIST, MNIST};
+
 use crate::Progress;
 
-/// No file may arrive larger than this; the largest of MNIST has under 10 MB.
+/// No file may arrive larger than this where it is known by its contents; the largest of MNIST has under 10 MB.
 const MOST_BYTES: u64 = 16 << 20;
 
 /// Files and where to get them.
@@ -32,44 +37,45 @@ pub(crate) struct Remote<'a> {
     overall: Duration,
 }
 
-/// One file, identified by its contents.
+/// One file, identified by its bytes.
+#[derive(Clone, Copy)]
 struct RemoteFile<'a> {
     name: &'a str,
-    /// Length after decompression in bytes.
-    len: u64,
-    /// SHA-256 after decompression.
-    sha256: &'a str,
+    sum: Sum<'a>,
 }
 
-pub(crate) const MNIST: Remote = Remote {
-    mirrors: &["http://storage.googleapis.com/cvdf-datasets/mnist/", "http://ossci-datasets.s3.amazonaws.com/mnist/"],
-    files: &[
-        RemoteFile {
-            name: "train-images-idx3-ubyte.gz",
-            len: 47_040_016,
-            sha256: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        },
-        RemoteFile {
-            name: "train-labels-idx1-ubyte.gz",
-            len: 60_008,
-            sha256: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        },
-        RemoteFile {
-            name: "t10k-images-idx3-ubyte.gz",
-            len: 7_840_016,
-            sha256: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        },
-        RemoteFile {
-            name: "t10k-labels-idx1-ubyte.gz",
-            len: 10_008,
-            sha256: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        },
-    ],
-    proxy: ureq::Proxy::try_from_env,
-    connect: Duration::from_secs(2),
-    stall: Duration::from_secs(10),
-    overall: Duration::from_secs(600),
-};
+/// What a file is known by.
+#[derive(Clone, Copy)]
+enum Sum<'a> {
+    /// The length in bytes and the SHA-256 of what the gzip file decompresses to.
+    Contents { len: u64, sha256: &'a str },
+    /// The length in bytes and the SHA-256 of the file itself.
+    File { len: u64, sha256: &'a str },
+}
+
+impl Sum<'_> {
+    fn sha256(&self) -> &str {
+        match self {
+            Sum::Contents { sha256, .. } | Sum::File { sha256, .. } => sha256,
+        }
+    }
+
+    /// How many bytes may arrive.
+    fn most(&self) -> u64 {
+        match *self {
+            Sum::Contents { .. } => MOST_BYTES,
+            Sum::File { len, .. } => len,
+        }
+    }
+
+    /// The SHA-256 of a stored file, to compare with the one that it should have.
+    fn of(&self, file: impl BufRead) -> io::Result<String> {
+        match *self {
+            Sum::Contents { len, .. } => digest(MultiGzDecoder::new(file), len),
+            Sum::File { len, .. } => digest(file, len),
+        }
+    }
+}
 
 /// Why a download came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,8 @@ pub(crate) enum Failure {
     Request { url: String, source: Box<ureq::Error> },
     #[error("{url}: broken off after {received} bytes: {source}")]
     Body { url: String, received: u64, source: io::Error },
-    #[error("{url}: found more than the {MOST_BYTES} bytes expected at most")]
-    TooLong { url: String },
+    #[error("{url}: found more than the {most} bytes expected at most")]
+    TooLong { url: String, most: u64 },
     #[error("{url}: found damaged gzip data: {source}")]
     Gzip { url: String, source: io::Error },
     #[error("{url}: found contents with SHA-256 {found}, expected {expected}")]
@@ -90,6 +96,12 @@ pub(crate) enum Failure {
     Both(Box<Failure>, Box<Failure>),
     #[error("no mirrors to download from")]
     NoMirrors,
+    #[error("{name}: cannot be unpacked: {source}")]
+    Unpack { name: String, source: io::Error },
+    #[error("{name}: found {file} of {found} bytes, expected {expected}")]
+    EntryLength { name: String, file: String, found: u64, expected: u64 },
+    #[error("{name}: found no {file} in it")]
+    NoEntry { name: String, file: String },
 }
 
 /// Makes `folder` hold all files of `remote`; files that it holds intact are left alone.
@@ -121,8 +133,8 @@ fn agent(remote: &Remote) -> ureq::Agent {
 }
 
 fn holds(folder: &Path, file: &RemoteFile) -> bool {
-    let digest = File::open(folder.join(file.name)).and_then(|stored| digest(BufReader::new(stored), file.len));
-    digest.is_ok_and(|found| found == file.sha256)
+    let digest = File::open(folder.join(file.name)).and_then(|stored| file.sum.of(BufReader::new(stored)));
+    digest.is_ok_and(|found| found == file.sum.sha256())
 }
 
 fn from_any_mirror(
@@ -154,29 +166,26 @@ fn from_mirror(
 ) -> Result<Vec<u8>, Failure> {
     let url = || url.to_owned();
     let response = agent.get(url()).call().map_err(|source| Failure::Request { url: url(), source: source.into() })?;
-    let total = response.body().content_length();
-    if total.is_some_and(|total| total > MOST_BYTES) {
-        return Err(Failure::TooLong { url: url() });
+    let (total, most) = (response.body().content_length(), file.sum.most());
+    if total.is_some_and(|total| total > most) {
+        return Err(Failure::TooLong { url: url(), most });
     }
     let report = |received| progress(Progress::Download { file: file.name, received, total });
-    let bytes = receive(response.into_body().into_reader(), report).map_err(|(received, source)| Failure::Body {
-        url: url(),
-        received,
-        source,
-    })?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Failure::TooLong { url: url() });
+    let bytes = receive(response.into_body().into_reader(), most, report)
+        .map_err(|(received, source)| Failure::Body { url: url(), received, source })?;
+    if bytes.len() as u64 > most {
+        return Err(Failure::TooLong { url: url(), most });
     }
-    let found = digest(&*bytes, file.len).map_err(|source| Failure::Gzip { url: url(), source })?;
-    match found == file.sha256 {
+    let found = file.sum.of(&*bytes).map_err(|source| Failure::Gzip { url: url(), source })?;
+    match found == file.sum.sha256() {
         true => Ok(bytes),
-        false => Err(Failure::Contents { url: url(), found, expected: file.sha256.to_owned() }),
+        false => Err(Failure::Contents { url: url(), found, expected: file.sum.sha256().to_owned() }),
     }
 }
 
 /// Everything that `body` sends, up to one byte more than is allowed; an error comes with how many bytes preceded it.
-fn receive(body: impl Read, mut report: impl FnMut(u64)) -> Result<Vec<u8>, (u64, io::Error)> {
-    let mut body = body.take(MOST_BYTES + 1);
+fn receive(body: impl Read, most: u64, mut report: impl FnMut(u64)) -> Result<Vec<u8>, (u64, io::Error)> {
+    let mut body = body.take(most + 1);
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 1 << 16];
     loop {
@@ -189,13 +198,13 @@ fn receive(body: impl Read, mut report: impl FnMut(u64)) -> Result<Vec<u8>, (u64
     }
 }
 
-/// SHA-256, in hexadecimal, of what `gzip` decompresses to; it stops where that grows longer than `len`.
-fn digest(gzip: impl BufRead, len: u64) -> io::Result<String> {
-    let mut contents = MultiGzDecoder::new(gzip).take(len + 1);
+/// SHA-256, in hexadecimal, of what `bytes` yields; it stops where that grows longer than `len`.
+fn digest(bytes: impl Read, len: u64) -> io::Result<String> {
+    let mut bytes = bytes.take(len + 1);
     let mut hash = Sha256::new();
     let mut chunk = vec![0; 1 << 16];
     loop {
-        match contents.read(&mut chunk)? {
+        match bytes.read(&mut chunk)? {
             0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
             got => hash.update(&chunk[..got]),
         }

@@ -240,6 +240,24 @@ pub enum Error {
         /// How many there are.
         found: usize,
     },
+    /// A file of CIFAR-10 whose size is not that of whole records.
+    #[error("{file}: found {found} bytes, expected a multiple of {size}, the size of a record")]
+    Records {
+        /// The file.
+        file: String,
+        /// Its size in bytes.
+        found: usize,
+        /// The size of a record in bytes.
+        size: usize,
+    },
+    /// A collection whose files are neither in the cache nor to be had.
+    #[error("{name}: no files found: {reason}")]
+    Unavailable {
+        /// What the collection is called.
+        name: &'static str,
+        /// Why there are none.
+        reason: String,
+    },
     /// Features and targets of different numbers of samples.
     #[error("tensors: found features {features} and targets {targets}, expected first axes of one size")]
     Shapes {

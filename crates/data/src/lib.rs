@@ -11,7 +11,8 @@
 //! assert_eq!(validation.len(), 10);
 //! ```
 //!
-//! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them;
+//! - [`Mnist`] finds or replaces the MNIST files, and with the feature `download` also fetches them,
+//!   [`Collection`] those of Fashion-MNIST, KMNIST and CIFAR-10;
 //! - [`Images`] holds rows of bytes with a label each, [`Batches`] deals them out as tensors;
 //! - [`Dataset`] is what other data is: [`Tensors`] in memory, or a type of your own; it is mapped, split and joined, and a
 //!   [`Loader`] deals it out in batches, made ahead by any number of threads with the same bits;
@@ -23,6 +24,8 @@
 //! - [`digits`] draws handwritten-looking digits where there are no files.
 
 mod batches;
+pub mod cifar;
+mod collection;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod dataset;
@@ -35,6 +38,7 @@ mod folder;
 pub mod idx;
 mod images;
 mod loader;
+mod locate;
 mod mnist;
 mod prefetch;
 mod random;
@@ -45,13 +49,15 @@ mod tensors;
 pub mod transform;
 
 pub use batches::{Batch, Batches};
+pub use collection::{Collection, TrainTest};
 pub use dataset::{BoxError, Dataset};
 pub use error::Error;
 #[cfg(feature = "png")]
 pub use folder::ImageFolder;
 pub use images::{Images, NIELSEN_SCALE};
 pub use loader::{Loader, Pass};
-pub use mnist::{Mnist, Progress, Source};
+pub use locate::{Progress, Source};
+pub use mnist::Mnist;
 pub use sample::{BatchOf, Misfit, Sample};
 pub use stream::{Stream, StreamBatches};
 pub use tensors::Tensors;

@@ -1,14 +1,22 @@
-use std::env;
-use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
+use crate::locate::{Located, Progress, Source, Thousands};
 use crate::{Error, Images, digits, idx};
 
 const CLASSES: u8 = 10;
 const SIDE: usize = 28;
 /// What the generator makes where there is no MNIST: as many images as MNIST has, from one seed.
 const GENERATED: (usize, usize, u64) = (60_000, 10_000, 0);
+
+pub(crate) const MNIST: Located = Located {
+    name: "MNIST",
+    variable: "MNIST_DIR",
+    cache: "mnist",
+    load,
+    #[cfg(feature = "download")]
+    fetch: |folder, progress| crate::download::fetch(folder, &crate::download::MNIST, progress),
+};
 
 /// The MNIST digits: 28×28 grey images of handwritten 0 to 9, in a training and a test set.
 ///
@@ -21,44 +29,6 @@ pub struct Mnist {
     pub test: Images,
     /// Where the images come from.
     pub source: Source,
-}
-
-/// Where the images of an [`Mnist`] come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// Files in the folder that was asked for.
-    Folder(PathBuf),
-    /// Files in the folder that the environment variable `MNIST_DIR` names.
-    Variable(PathBuf),
-    /// Files that an earlier download left in the cache folder.
-    Cache(PathBuf),
-    /// Files just downloaded into the cache folder.
-    Download(PathBuf),
-    /// Not MNIST: images drawn by [`digits`], for the reason given.
-    Generated(String),
-}
-
-/// How far [`Mnist::open_with`] has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress<'a> {
-    /// Part of a file has arrived.
-    Download {
-        /// The name of the file.
-        file: &'a str,
-        /// Bytes so far.
-        received: u64,
-        /// Bytes in all, where the server says so.
-        total: Option<u64>,
-    },
-    /// Some of the digits are drawn.
-    Generate {
-        /// Images so far.
-        done: usize,
-        /// Images in all.
-        total: usize,
-    },
 }
 
 impl Mnist {
@@ -82,33 +52,10 @@ impl Mnist {
     /// # Errors
     /// As [`open`](Mnist::open).
     pub fn open_with(dir: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result<Mnist, Error> {
-        if let Some(dir) = dir {
-            return Mnist::load(dir, Source::Folder(dir.to_owned()));
-        }
-        if let Some(dir) = variable("MNIST_DIR").map(PathBuf::from) {
-            return Mnist::load(&dir, Source::Variable(dir.clone()));
-        }
-        let cached = Mnist::cached(cache_folder(), |folder| fetch(folder, progress));
-        Ok(cached.unwrap_or_else(|reason| Mnist::generated(reason, progress)))
-    }
-
-    /// The files in the cache, fetched if need be, or the reason why there are none.
-    pub(crate) fn cached(
-        folder: Option<PathBuf>,
-        fetch: impl FnOnce(&Path) -> Result<(), String>,
-    ) -> Result<Mnist, String> {
-        let folder = folder.ok_or("no cache folder, since the environment names no home folder")?;
-        if let Ok(mnist) = Mnist::load(&folder, Source::Cache(folder.clone())) {
-            return Ok(mnist);
-        }
-        fetch(&folder)?;
-        Mnist::load(&folder, Source::Download(folder.clone())).map_err(|error| error.to_string())
-    }
-
-    fn load(folder: &Path, source: Source) -> Result<Mnist, Error> {
-        let train = load_pair(folder, "train-images", "train-labels")?;
-        let test = load_pair(folder, "t10k-images", "t10k-labels")?;
-        Ok(Mnist { train, test, source })
+        Ok(match MNIST.open(dir, progress)? {
+            Ok(([train, test], source)) => Mnist { train, test, source },
+            Err(reason) => Mnist::generated(reason, progress),
+        })
     }
 
     fn generated(reason: String, progress: &mut dyn FnMut(Progress)) -> Mnist {
@@ -127,42 +74,14 @@ impl Display for Mnist {
             Source::Generated(reason) => {
                 write!(f, "generated digits, {train} + {test} images (no MNIST found: {reason})")
             }
-            source => write!(f, "MNIST, {train} + {test} images, {}", source.origin()),
+            source => write!(f, "MNIST, {train} + {test} images, {}", source.origin(&MNIST)),
         }
     }
 }
 
-impl Source {
-    fn origin(&self) -> String {
-        match self {
-            Source::Folder(folder) => format!("from {}", folder.display()),
-            Source::Variable(folder) => format!("from {} (MNIST_DIR)", folder.display()),
-            Source::Cache(folder) => format!("from {} (cache)", folder.display()),
-            Source::Download(folder) => format!("downloaded to {}", folder.display()),
-            Source::Generated(reason) => format!("no MNIST found: {reason}"),
-        }
-    }
-}
-
-impl Display for Source {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        match self {
-            Source::Generated(_) => write!(f, "generated digits ({})", self.origin()),
-            _ => write!(f, "MNIST {}", self.origin()),
-        }
-    }
-}
-
-/// 60000 as `60,000`.
-struct Thousands(usize);
-
-impl Display for Thousands {
-    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
-        match self.0 {
-            small @ 0..1000 => write!(f, "{small}"),
-            large => write!(f, "{},{:03}", Thousands(large / 1000), large % 1000),
-        }
-    }
+/// The training and the test set in a folder that has the four files of MNIST or a collection of its format.
+pub(crate) fn load(folder: &Path) -> Result<[Images; 2], Error> {
+    Ok([load_pair(folder, "train-images", "train-labels")?, load_pair(folder, "t10k-images", "t10k-labels")?])
 }
 
 fn load_pair(folder: &Path, images: &'static str, labels: &'static str) -> Result<Images, Error> {
@@ -192,33 +111,4 @@ fn find(folder: &Path, base: &'static str, rank: usize) -> Result<PathBuf, Error
         .flat_map(|ending| ["-", "."].map(|mark| folder.join(format!("{base}{mark}idx{rank}-ubyte{ending}"))))
         .find(|path| path.is_file())
         .ok_or_else(|| Error::Missing { folder: folder.display().to_string(), base, rank })
-}
-
-#[cfg(feature = "download")]
-fn fetch(folder: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), String> {
-    crate::download::fetch(folder, &crate::download::MNIST, progress).map_err(|failure| failure.to_string())
-}
-
-#[cfg(not(feature = "download"))]
-fn fetch(folder: &Path, _: &mut dyn FnMut(Progress)) -> Result<(), String> {
-    Err(format!("none in {}, and this build leaves out the feature `download`", folder.display()))
-}
-
-fn cache_folder() -> Option<PathBuf> {
-    // The XDG specification has relative paths ignored.
-    let xdg = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    xdg.or_else(platform_cache).map(|cache| cache.join("wengert").join("mnist"))
-}
-
-fn platform_cache() -> Option<PathBuf> {
-    if cfg!(windows) {
-        return variable("LOCALAPPDATA").map(PathBuf::from);
-    }
-    let folder = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    variable("HOME").map(|home| Path::new(&home).join(folder))
-}
-
-/// An environment variable that is set and not empty.
-fn variable(name: &str) -> Option<OsString> {
-    env::var_os(name).filter(|value| !value.is_empty())
 }

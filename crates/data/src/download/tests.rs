@@ -8,11 +8,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::{Mnist, Source};
+use crate::Source;
 
 /// What a server sends back, and whether it then keeps silent on an open connection instead of closing it.
 #[derive(Clone)]
-struct Reply {
+pub(super) struct Reply {
     bytes: Vec<u8>,
     hang: bool,
 }
@@ -22,7 +22,7 @@ impl Reply {
         Reply { bytes: [head.as_bytes(), b"\r\n\r\n", body].concat(), hang: false }
     }
 
-    fn file(body: &[u8]) -> Reply {
+    pub(super) fn file(body: &[u8]) -> Reply {
         Reply::raw(&format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}", body.len()), body)
     }
 
@@ -32,7 +32,7 @@ impl Reply {
 }
 
 /// Serves `replies` by file name, 404 for others, and returns the mirror's URL.
-fn serve(replies: &[(&str, Reply)]) -> String {
+pub(super) fn serve(replies: &[(&str, Reply)]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let replies: HashMap<String, Reply> = replies.iter().map(|(name, r)| (format!("/{name}"), r.clone())).collect();
@@ -53,14 +53,14 @@ fn answer(mut stream: TcpStream, replies: &HashMap<String, Reply>) {
     }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    digest(&*gzip(bytes), bytes.len() as u64).unwrap()
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    digest(bytes, bytes.len() as u64).unwrap()
 }
 
 const CONTENTS: &[u8] = b"the contents that the file should have";
@@ -68,7 +68,8 @@ const CONTENTS: &[u8] = b"the contents that the file should have";
 /// Fetches one file, `file.gz` with [`CONTENTS`], into `folder`.
 fn fetch_file(folder: &Path, mirrors: &[&str], stall: Duration) -> Result<(), Failure> {
     let sha256 = sha256(CONTENTS);
-    let file = RemoteFile { name: "file.gz", len: CONTENTS.len() as u64, sha256: &sha256 };
+    let sum = Sum::Contents { len: CONTENTS.len() as u64, sha256: &sha256 };
+    let file = RemoteFile { name: "file.gz", sum };
     let long = Duration::from_secs(60);
     let remote = Remote { mirrors, files: &[file], proxy: || None, connect: long, stall, overall: long };
     fetch(folder, &remote, &mut |_| ())
@@ -82,7 +83,7 @@ fn failure(reply: Reply, stall: Duration) -> Failure {
     failure
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
@@ -131,6 +132,23 @@ fn other_contents_are_refused() {
     let failure = failure(Reply::file(&gzip(b"the contents that the file should nave")), PATIENT);
     assert!(matches!(&failure, Failure::Contents { .. }), "{failure}");
     assert!(failure.to_string().contains(&sha256(CONTENTS)), "{failure}");
+}
+
+#[test]
+fn a_file_known_by_its_own_bytes_is_taken_as_it_is_or_refused() {
+    let sha256 = sha256(CONTENTS);
+    let file = RemoteFile { name: "file", sum: Sum::File { len: CONTENTS.len() as u64, sha256: &sha256 } };
+    let fetch = |body: &[u8]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mirror = serve(&[("file", Reply::file(body))]);
+        let remote = Remote { mirrors: &[&mirror], files: &[file], proxy: || None, ..MNIST };
+        let result = fetch(folder.path(), &remote, &mut |_| ());
+        result.map(|()| fs::read(folder.path().join("file")).unwrap())
+    };
+    assert_eq!(fetch(CONTENTS).unwrap(), CONTENTS);
+    assert!(matches!(fetch(&CONTENTS[1..]).unwrap_err(), Failure::Contents { .. }));
+    let failure = fetch(&[CONTENTS, b"!"].concat()).unwrap_err();
+    assert!(failure.to_string().ends_with("found more than the 38 bytes expected at most"), "{failure}");
 }
 
 #[test]
@@ -225,7 +243,8 @@ fn progress_counts_up_to_the_total() {
     let folder = tempfile::tempdir().unwrap();
     let body = gzip(CONTENTS);
     let (mirror, sha256) = (serve(&[("file.gz", Reply::file(&body))]), sha256(CONTENTS));
-    let files = [RemoteFile { name: "file.gz", len: CONTENTS.len() as u64, sha256: &sha256 }];
+    let sum = Sum::Contents { len: CONTENTS.len() as u64, sha256: &sha256 };
+    let files = [RemoteFile { name: "file.gz", sum }];
     let remote = Remote { mirrors: &[&mirror], files: &files, ..MNIST };
     let mut last = None;
     let mut report = |progress: Progress| {
@@ -273,21 +292,23 @@ fn a_download_fills_the_cache_and_the_cache_replaces_the_download() {
     let sums: Vec<_> = contents.iter().map(|(_, bytes)| sha256(bytes)).collect();
     let file = |((name, bytes), sha256): (&(&'static str, Vec<u8>), _)| (*name, bytes.len() as u64, sha256);
     let files: Vec<_> = contents.iter().zip(&sums).map(file).collect();
-    let files: Vec<_> = files.iter().map(|&(name, len, sha256)| RemoteFile { name, len, sha256 }).collect();
+    let sum = |len, sha256| Sum::Contents { len, sha256 };
+    let files: Vec<_> = files.iter().map(|&(name, len, sha256)| RemoteFile { name, sum: sum(len, sha256) }).collect();
     let remote = Remote { mirrors: &[&mirror], files: &files, proxy: || None, ..MNIST };
     let download = |folder: &Path| fetch(folder, &remote, &mut |_| ()).map_err(|failure| failure.to_string());
 
     let cache = tempfile::tempdir().unwrap();
     let folder = cache.path().join("mnist");
-    let mnist = Mnist::cached(Some(folder.clone()), download).unwrap();
-    assert_eq!(mnist.source, Source::Download(folder.clone()));
-    assert_eq!((mnist.train.len(), mnist.test.len()), (2, 1));
+    let located = &crate::mnist::MNIST;
+    let ([train, test], source) = located.cached(Some(folder.clone()), download).unwrap();
+    assert_eq!(source, Source::Download(folder.clone()));
+    assert_eq!((train.len(), test.len()), (2, 1));
     assert_eq!(names_in(&folder).len(), 4);
 
     let offline = |_: &Path| Err("offline".to_owned());
-    assert_eq!(Mnist::cached(Some(folder.clone()), offline).unwrap().source, Source::Cache(folder.clone()));
+    assert_eq!(located.cached(Some(folder.clone()), offline).unwrap().1, Source::Cache(folder.clone()));
 
     fs::write(folder.join(MNIST.files[2].name), b"damaged").unwrap();
-    assert_eq!(Mnist::cached(Some(folder.clone()), offline).unwrap_err(), "offline");
-    assert_eq!(Mnist::cached(Some(folder.clone()), download).unwrap().source, Source::Download(folder));
+    assert_eq!(located.cached(Some(folder.clone()), offline).unwrap_err(), "offline");
+    assert_eq!(located.cached(Some(folder.clone()), download).unwrap().1, Source::Download(folder));
 }
