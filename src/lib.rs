@@ -29,6 +29,8 @@ mod guides {
     struct CustomModels;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
+    #[doc = include_str!("../docs/data.md")]
+    struct Data;
     #[doc = include_str!("../docs/numerics.md")]
     struct Numerics;
     #[doc = include_str!("../docs/design.md")]
