@@ -1,6 +1,10 @@
 //! Folders of pictures: of every kind, of different sizes, and damaged.
 #![cfg(feature = "png")]
+// A counting allocator is the one way to see what a file makes the reader set aside.
+#![allow(unsafe_code)]
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +13,40 @@ use png::{BitDepth, ColorType};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tensor::Tensor;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+struct Watching;
+
+// SAFETY: every call goes on to the system allocator with its arguments unchanged.
+unsafe impl GlobalAlloc for Watching {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.set(LIVE.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(LIVE.get()));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size() as isize);
+        // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from the system allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watching = Watching;
+
+/// The most bytes that `work` holds at once in this thread, beyond what there was before.
+fn peak<R>(work: impl FnOnce() -> R) -> (usize, R) {
+    let before = LIVE.get();
+    PEAK.set(before);
+    let result = work();
+    ((PEAK.get() - before) as usize, result)
+}
 
 /// A PNG file, from bytes as the colour type has them.
 fn png(width: u32, height: u32, color: ColorType, depth: BitDepth, bytes: &[u8]) -> Vec<u8> {
@@ -149,8 +187,24 @@ fn a_size_that_is_claimed_only_is_refused() {
     picture("a/x.png", &claiming(i32::MAX as u32, i32::MAX as u32)).unwrap_err();
     let error = picture("a/x.png", &claiming(5000, 5000)).unwrap_err();
     assert!(error.ends_with("bytes for 5000 × 5000 pixels, expected more"), "{error}");
-    picture("a/x.png", &claiming(100, 100)).unwrap_err();
-    picture("a/x.png", &claiming(0, 5)).unwrap_err();
+    for (width, height) in [(0, 5), (100, 100), (7000, 4), (5000, 5000), (u32::MAX, 1), (u32::MAX, u32::MAX)] {
+        let (taken, result) = peak(|| picture("a/x.png", &claiming(width, height)));
+        result.unwrap_err();
+        // The buffers of the decoder, and the folder.
+        assert!(taken <= 1 << 20, "{width} × {height}: {taken} bytes");
+    }
+}
+
+#[test]
+fn a_large_picture_takes_forty_bytes_a_pixel() {
+    let side = 1500;
+    let bytes = vec![200; 3 * side * side];
+    let large = png(side as u32, side as u32, ColorType::Rgb, BitDepth::Eight, &bytes);
+    let folder = folder(&[("a/x.png", &large)]);
+    let pictures = ImageFolder::open(folder.path()).unwrap().resize(1499, 1499);
+    let (taken, result) = peak(|| pictures.get(0).unwrap());
+    assert_eq!(result.0.shape()[..], [3, 1499, 1499]);
+    assert!(taken <= 40 * side * side + (1 << 20), "{} bytes a pixel", taken / (side * side));
 }
 
 #[test]
@@ -222,6 +276,23 @@ mod jpeg {
         }
         let longer = [BASELINE, b"and more"].concat();
         assert_eq!(picture("a/x.jpg", &longer), picture("a/x.jpg", BASELINE));
+    }
+
+    #[test]
+    fn a_size_that_is_claimed_only_takes_forty_bytes_a_pixel() {
+        for whole in [BASELINE, PROGRESSIVE, GRAY] {
+            for side in [1000_u16, 5700, 5800, u16::MAX] {
+                let mut bytes = whole.to_vec();
+                let frame = bytes.windows(2).position(|pair| matches!(pair, [0xff, 0xc0 | 0xc2])).unwrap();
+                bytes[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
+                bytes[frame + 7..frame + 9].copy_from_slice(&side.to_be_bytes());
+                let (taken, result) = peak(|| picture("a/x.jpg", &bytes));
+                assert!(side < 5793 || taken < 1 << 20, "{taken} bytes for {side}");
+                let pixels = usize::from(side).pow(2);
+                assert!(taken <= 40 * pixels + (1 << 20), "{} bytes a pixel", taken / pixels);
+                assert!(side < 5793 || result.is_err());
+            }
+        }
     }
 
     proptest! {

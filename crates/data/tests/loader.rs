@@ -164,6 +164,32 @@ impl Dataset for Pairs {
     }
 }
 
+/// Not a test by itself: what the test below runs where no thread can be started.
+#[test]
+#[ignore = "run by another test, in a process with another environment"]
+fn print_what_two_workers_deal() {
+    let results: Vec<_> = Watched::of(4).loader(2).workers(2).in_order().map(|batch| batch.map(drop)).collect();
+    let stream = data::Stream::new((0..4_i64).map(Ok::<_, BoxError>));
+    let streamed: Vec<_> = stream.batches(2).workers(2).map(|batch| batch.map(drop)).collect();
+    for error in [results, streamed].into_iter().flatten().map(Result::unwrap_err) {
+        println!("error: {error}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_that_cannot_be_started_are_an_error_and_the_end() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "print_what_two_workers_deal", "--ignored", "--nocapture", "--test-threads", "1"])
+        // A stack for which there is no room.
+        .env("RUST_MIN_STACK", (1_u64 << 50).to_string())
+        .output()
+        .unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.matches("error: loader: found no room for another thread (").count(), 2, "{output}");
+    assert_eq!(output.matches("), expected to start 3").count(), 2, "{output}");
+}
+
 #[test]
 fn two_workers_work_at_once() {
     let mut batches = Pairs::default().loader(1).workers(2).in_order();
