@@ -2,12 +2,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use syn::{Data, DeriveInput, Error, Field, Fields, Index, Path, Result, parse_macro_input, parse_quote};
+use syn::{Data, DeriveInput, Error, Field, Fields, Index, LitStr, Path, Result, Type, parse_macro_input, parse_quote};
 
 /// Implements `Module` for a struct: its fields are visited in their order, each under its name.
 ///
-/// A field without parameters is marked `#[module(skip)]`. Who depends on the tensor crate without the facade names
-/// it: `#[module(crate = tensor)]` on the struct.
+/// A field without parameters is marked `#[module(skip)]`. `#[module(name = "self_attn")]` gives a field another name,
+/// `#[module(flatten)]` none: what is in it is called as if it were in the struct itself. Who depends on the tensor crate
+/// without the facade names it: `#[module(crate = tensor)]` on the struct.
 #[proc_macro_derive(Module, attributes(module))]
 pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
@@ -26,8 +27,7 @@ fn expand(input: DeriveInput) -> Result<TokenStream> {
     let mut generics = input.generics.clone();
     generics.params.push(parse_quote!(__T: #tensor::Float));
     let clause = generics.make_where_clause();
-    for (_, _, field) in &fields {
-        let ty = &field.ty;
+    for (_, _, ty) in &fields {
         clause.predicates.push(parse_quote!(#ty: #tensor::Module<__T>));
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -62,34 +62,48 @@ fn expand(input: DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// The fields that are visited: how to reach each, what it is called, and the field.
-fn visited(fields: &Fields) -> Result<Vec<(TokenStream, String, &Field)>> {
+/// The fields that are visited: how to reach each, the path that it is visited with, and its type.
+fn visited(fields: &Fields) -> Result<Vec<(TokenStream, TokenStream, &Type)>> {
     let mut out = Vec::new();
     for (i, field) in fields.iter().enumerate() {
-        if skipped(field)? {
-            continue;
-        }
         let index = Index::from(i);
-        out.push(match &field.ident {
-            Some(ident) => (quote!(#ident), ident.to_string().trim_start_matches("r#").to_string(), field),
-            None => (quote!(#index), i.to_string(), field),
-        });
+        let (accessor, own_name) = match &field.ident {
+            Some(ident) => (quote!(#ident), ident.to_string().trim_start_matches("r#").to_string()),
+            None => (quote!(#index), i.to_string()),
+        };
+        let path = match naming(field)? {
+            Naming::Skip => continue,
+            Naming::Own => quote!(path.field(#own_name)),
+            Naming::Given(name) => quote!(path.field(#name)),
+            Naming::Flatten => quote!(path),
+        };
+        out.push((accessor, path, &field.ty));
     }
     Ok(out)
 }
 
-fn skipped(field: &Field) -> Result<bool> {
-    let mut skip = false;
+/// What a field is called.
+enum Naming {
+    Own,
+    Given(LitStr),
+    Flatten,
+    Skip,
+}
+
+fn naming(field: &Field) -> Result<Naming> {
+    let mut naming = Naming::Own;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("module")) {
-        attribute.parse_nested_meta(|meta| match meta.path.is_ident("skip") {
-            true => {
-                skip = true;
-                Ok(())
-            }
-            false => Err(meta.error("expected `skip`")),
+        attribute.parse_nested_meta(|meta| {
+            naming = match &meta.path {
+                path if path.is_ident("skip") => Naming::Skip,
+                path if path.is_ident("flatten") => Naming::Flatten,
+                path if path.is_ident("name") => Naming::Given(meta.value()?.parse()?),
+                _ => return Err(meta.error("expected `skip`, `flatten` or `name = \"...\"`")),
+            };
+            Ok(())
         })?;
     }
-    Ok(skip)
+    Ok(naming)
 }
 
 fn crate_path(input: &DeriveInput) -> Result<Path> {
@@ -107,11 +121,11 @@ fn crate_path(input: &DeriveInput) -> Result<Path> {
 }
 
 /// A call of a method of `Module` for each field; only `visit_mut` changes them.
-fn calls(tensor: &Path, fields: &[(TokenStream, String, &Field)], method: &str) -> Vec<TokenStream> {
+fn calls(tensor: &Path, fields: &[(TokenStream, TokenStream, &Type)], method: &str) -> Vec<TokenStream> {
     let name = Ident::new(method, Span::call_site());
-    let call = |(accessor, field, _): &(TokenStream, String, &Field)| match method {
-        "visit_mut" => quote!(#tensor::Module::<__T>::#name(&mut self.#accessor, path.field(#field), f);),
-        _ => quote!(#tensor::Module::<__T>::#name(&self.#accessor, path.field(#field), f);),
+    let call = |(accessor, path, _): &(TokenStream, TokenStream, &Type)| match method {
+        "visit_mut" => quote!(#tensor::Module::<__T>::#name(&mut self.#accessor, #path, f);),
+        _ => quote!(#tensor::Module::<__T>::#name(&self.#accessor, #path, f);),
     };
     fields.iter().map(call).collect()
 }

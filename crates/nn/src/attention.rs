@@ -1,20 +1,19 @@
 //! Attention with several heads, and the transformer block around it.
 
 use rand::Rng;
-use tensor::{Float, Tensor, Var};
+use tensor::{Float, Param, Path, Tensor, Var};
 
 use crate::{Dropout, LayerNorm, Linear, Module};
 
 /// Self-attention with several heads (Vaswani et al., 2017): queries, keys and values are linear in x, each head attends
-/// with its share of the features, and their results are mixed.
-#[derive(Clone, Debug, Module)]
-#[module(crate = tensor)]
+/// with its share of the features, and their results are mixed. Parameters have PyTorch's names: `in_proj_weight`,
+/// `in_proj_bias`, `out_proj.weight`, `out_proj.bias`.
+#[derive(Clone, Debug)]
 pub struct MultiHeadAttention<T: Float = f32> {
     /// The map to queries, keys and values, one after the other.
     pub input: Linear<T>,
     /// The map of the heads' results.
     pub output: Linear<T>,
-    #[module(skip)]
     heads: usize,
 }
 
@@ -48,6 +47,20 @@ impl<T: Float> MultiHeadAttention<T> {
         let [q, k, v] = [0, 1, 2].map(|i| parts.narrow(0, i, 1).squeeze(0));
         let mixed = q.attention(k, v, mask, causal).permute(&[0, 2, 1, 3]).reshape([batch, time, width]);
         self.output.forward(mixed)
+    }
+}
+
+impl<T: Float> Module<T> for MultiHeadAttention<T> {
+    fn visit<'m>(&'m self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &'m Param<T>)) {
+        self.input.weight.visit(path.field("in_proj_weight"), f);
+        self.input.bias.visit(path.field("in_proj_bias"), f);
+        self.output.visit(path.field("out_proj"), f);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, f: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.input.weight.visit_mut(path.field("in_proj_weight"), f);
+        self.input.bias.visit_mut(path.field("in_proj_bias"), f);
+        self.output.visit_mut(path.field("out_proj"), f);
     }
 }
 

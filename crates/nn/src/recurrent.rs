@@ -1,29 +1,47 @@
-//! Recurrent layers: over a sequence `[batch, time, features]`, one step after the other.
+//! Recurrent layers: over a sequence `[batch, time, features]`, one step after the other. Parameters have the names, and
+//! the order of gates, that PyTorch gives to a layer of its own.
 
 use rand::Rng;
 use tensor::{Float, Tape, Tensor, Var};
 
-use crate::{Init, Linear, Module};
+use crate::{Init, Module, Param};
 
-/// What enters a recurrent step, and the state that it leaves: both maps of the features to all gates.
+/// What enters a recurrent step, and the state that it leaves: both maps of the features to all gates, with PyTorch's names.
 #[derive(Clone, Debug, Module)]
 #[module(crate = tensor)]
 struct Gates<T: Float> {
-    input: Linear<T>,
-    hidden: Linear<T>,
+    weight_ih_l0: Param<T>,
+    bias_ih_l0: Param<T>,
+    weight_hh_l0: Param<T>,
+    bias_hh_l0: Param<T>,
 }
 
 impl<T: Float> Gates<T> {
     /// Weights and biases from U(−1/√hidden, 1/√hidden).
     fn new(inputs: usize, hidden: usize, gates: usize, rng: &mut (impl Rng + ?Sized)) -> Gates<T> {
         let init = Init::Uniform((hidden.max(1) as f64).sqrt().recip());
-        let mut linear = |from| Linear::with_init(from, gates * hidden, init, Some(init), rng);
-        Gates { input: linear(inputs), hidden: linear(hidden) }
+        let rows = gates * hidden;
+        let mut draw = |name, shape: &[usize]| Param::new(name, init.draw::<T>(shape, rng));
+        Gates {
+            weight_ih_l0: draw("weight_ih_l0", &[rows, inputs]),
+            bias_ih_l0: draw("bias_ih_l0", &[rows]),
+            weight_hh_l0: draw("weight_hh_l0", &[rows, hidden]),
+            bias_hh_l0: draw("bias_hh_l0", &[rows]),
+        }
     }
 
-    /// The part of each gate that comes from the sequence, for all steps at once: `[batch, time, gates·hidden]`.
-    fn of_sequence<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        self.input.forward(x)
+    fn inputs(&self) -> usize {
+        self.weight_ih_l0.value().shape()[1]
+    }
+
+    /// The part of each gate that comes from the input, `[.., gates·hidden]`; for a whole sequence, that of all its steps.
+    fn of_input<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.linear(x.tape().param(&self.weight_ih_l0), Some(x.tape().param(&self.bias_ih_l0)))
+    }
+
+    /// The part that comes from the state, `[batch, gates·hidden]`.
+    fn of_state<'t>(&self, h: Var<'t, T>) -> Var<'t, T> {
+        h.linear(h.tape().param(&self.weight_hh_l0), Some(h.tape().param(&self.bias_hh_l0)))
     }
 }
 
@@ -55,6 +73,7 @@ fn sequence_sizes<T: Float>(op: &str, x: Var<'_, T>, inputs: usize) -> [usize; 2
 #[derive(Clone, Debug, Module)]
 #[module(crate = tensor)]
 pub struct Rnn<T: Float = f32> {
+    #[module(flatten)]
     gates: Gates<T>,
     #[module(skip)]
     hidden: usize,
@@ -73,12 +92,12 @@ impl<T: Float> Rnn<T> {
     /// If the sequence has other features, or no step.
     #[track_caller]
     pub fn forward<'t>(&self, x: Var<'t, T>, h: Option<Var<'t, T>>) -> (Var<'t, T>, Var<'t, T>) {
-        let [batch, time] = sequence_sizes("rnn", x, self.gates.input.weight.value().shape()[1]);
-        let inputs = self.gates.of_sequence(x);
+        let [batch, time] = sequence_sizes("rnn", x, self.gates.inputs());
+        let inputs = self.gates.of_input(x);
         let mut h = h.unwrap_or_else(|| zeros(x.tape(), batch, self.hidden));
         let mut states = Vec::with_capacity(time);
         for t in 0..time {
-            h = (at(inputs, t) + self.gates.hidden.forward(h)).tanh();
+            h = (at(inputs, t) + self.gates.of_state(h)).tanh();
             states.push(h);
         }
         (Var::stack(&states, 1), h)
@@ -96,6 +115,7 @@ impl<T: Float> Rnn<T> {
 #[derive(Clone, Debug, Module)]
 #[module(crate = tensor)]
 pub struct Gru<T: Float = f32> {
+    #[module(flatten)]
     gates: Gates<T>,
     #[module(skip)]
     hidden: usize,
@@ -113,12 +133,12 @@ impl<T: Float> Gru<T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn step<'t>(&self, x: Var<'t, T>, h: Var<'t, T>) -> Var<'t, T> {
-        self.next(self.gates.input.forward(x), h)
+        self.next(self.gates.of_input(x), h)
     }
 
     #[track_caller]
     fn next<'t>(&self, from_x: Var<'t, T>, h: Var<'t, T>) -> Var<'t, T> {
-        let from_h = self.gates.hidden.forward(h);
+        let from_h = self.gates.of_state(h);
         let [r, z] = [0, 1].map(|k| (gate(from_x, k, self.hidden) + gate(from_h, k, self.hidden)).sigmoid());
         let n = (gate(from_x, 2, self.hidden) + r * gate(from_h, 2, self.hidden)).tanh();
         n + z * (h - n)
@@ -131,8 +151,8 @@ impl<T: Float> Gru<T> {
     /// If the sequence has other features, or no step.
     #[track_caller]
     pub fn forward<'t>(&self, x: Var<'t, T>, h: Option<Var<'t, T>>) -> (Var<'t, T>, Var<'t, T>) {
-        let [batch, time] = sequence_sizes("gru", x, self.gates.input.weight.value().shape()[1]);
-        let inputs = self.gates.of_sequence(x);
+        let [batch, time] = sequence_sizes("gru", x, self.gates.inputs());
+        let inputs = self.gates.of_input(x);
         let mut h = h.unwrap_or_else(|| zeros(x.tape(), batch, self.hidden));
         let mut states = Vec::with_capacity(time);
         for t in 0..time {
@@ -154,6 +174,7 @@ impl<T: Float> Gru<T> {
 #[derive(Clone, Debug, Module)]
 #[module(crate = tensor)]
 pub struct Lstm<T: Float = f32> {
+    #[module(flatten)]
     gates: Gates<T>,
     #[module(skip)]
     hidden: usize,
@@ -171,12 +192,12 @@ impl<T: Float> Lstm<T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn step<'t>(&self, x: Var<'t, T>, state: (Var<'t, T>, Var<'t, T>)) -> (Var<'t, T>, Var<'t, T>) {
-        self.next(self.gates.input.forward(x), state)
+        self.next(self.gates.of_input(x), state)
     }
 
     #[track_caller]
     fn next<'t>(&self, from_x: Var<'t, T>, (h, c): (Var<'t, T>, Var<'t, T>)) -> (Var<'t, T>, Var<'t, T>) {
-        let gates = from_x + self.gates.hidden.forward(h);
+        let gates = from_x + self.gates.of_state(h);
         let [i, f, o] = [0, 1, 3].map(|k| gate(gates, k, self.hidden).sigmoid());
         let c = f * c + i * gate(gates, 2, self.hidden).tanh();
         (o * c.tanh(), c)
@@ -193,8 +214,8 @@ impl<T: Float> Lstm<T> {
         x: Var<'t, T>,
         state: Option<(Var<'t, T>, Var<'t, T>)>,
     ) -> (Var<'t, T>, (Var<'t, T>, Var<'t, T>)) {
-        let [batch, time] = sequence_sizes("lstm", x, self.gates.input.weight.value().shape()[1]);
-        let inputs = self.gates.of_sequence(x);
+        let [batch, time] = sequence_sizes("lstm", x, self.gates.inputs());
+        let inputs = self.gates.of_input(x);
         let start = || [0, 1].map(|_| zeros(x.tape(), batch, self.hidden)).into();
         let mut state = state.unwrap_or_else(start);
         let mut states = Vec::with_capacity(time);

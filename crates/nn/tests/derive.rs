@@ -109,6 +109,26 @@ fn tuple_structs_count_their_fields_and_unit_structs_have_none() {
     assert_eq!(paths::<f32>(&mut Empty), [""; 0]);
 }
 
+/// A block under the names that another framework gave it.
+#[derive(Module)]
+#[module(crate = tensor)]
+struct Renamed {
+    #[module(name = "self_attn")]
+    attention: Linear,
+    #[module(flatten)]
+    block: Block,
+    #[module(name = "type")]
+    kind: Param,
+}
+
+#[test]
+fn fields_can_have_other_names_or_none() {
+    let block = Block { linear: linear(1, 1), gain: param(0.0) };
+    let mut model = vec![Renamed { attention: linear(1, 1), block, kind: param(0.0) }];
+    let expected = ["self_attn.weight", "self_attn.bias", "linear.weight", "linear.bias", "gain", "type"];
+    assert_eq!(paths(&mut model), expected.map(|name| format!("0.{name}")));
+}
+
 /// A type parameter for the element type, one for a part, a lifetime, a constant, and a `where` clause.
 #[derive(Module)]
 #[module(crate = tensor)]

@@ -48,7 +48,8 @@ fn compare(states: &Tensor<f64>, x: &Tensor<f64>, mut step: impl FnMut(&[f64], &
 fn the_plain_recurrent_layer() {
     let layer = Rnn::<f64>::new(INPUTS, HIDDEN, &mut rng(0, 0));
     let (p, x, tape) = (params(&layer), randn(&[BATCH, TIME, INPUTS], 1), Tape::new());
-    assert_eq!(p[2].0, "gates.hidden.weight");
+    let names: Vec<&str> = p.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["weight_ih_l0", "bias_ih_l0", "weight_hh_l0", "bias_hh_l0"]);
     let (states, last) = layer.forward(tape.constant(x.clone()), None);
     assert_eq!(last.value(), states.value().narrow(1, TIME - 1, 1).squeeze(1));
     compare(&states.value(), &x, |x, [h, _]| {
@@ -124,7 +125,9 @@ fn heads(q: &Tensor<f64>, k: &Tensor<f64>, v: &Tensor<f64>, heads: usize, causal
 #[test]
 fn attention_with_several_heads() {
     let layer = MultiHeadAttention::<f64>::new(6, 3, &mut rng(0, 0));
-    let (x, tape) = (randn(&[2, 4, 6], 1), Tape::new());
+    let (p, x, tape) = (params(&layer), randn(&[2, 4, 6], 1), Tape::new());
+    let names: Vec<&str> = p.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["in_proj_weight", "in_proj_bias", "out_proj.weight", "out_proj.bias"]);
     for causal in [false, true] {
         let y = layer.forward(tape.constant(x.clone()), None, causal).value();
         for example in 0..2 {
