@@ -1,9 +1,12 @@
 //! Wengert: automatic differentiation on the CPU, for custom models.
 //!
 //! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
-//! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs.
+//! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs. With the
+//! feature `files` there is also `files` (models and tensors in files).
 
 pub use data;
+#[cfg(feature = "files")]
+pub use files;
 pub use nn;
 pub use optim;
 pub use tensor;
@@ -27,6 +30,8 @@ mod guides {
     struct Gradients;
     #[doc = include_str!("../docs/custom-models.md")]
     struct CustomModels;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
     #[doc = include_str!("../docs/data.md")]
