@@ -12,7 +12,7 @@ pub(crate) fn expand(data: &Images) -> Images {
         (0..data.len()).for_each(|i| images.extend(shifted(data.image(i), dx, dy)));
     }
     let expanded = Images::new(images, SIDE * SIDE, data.labels().repeat(5));
-    expanded.expect("five images for each label").with_scale(data.scale())
+    expanded.expect("five images for each label").with_scale(data.scale()).with_shape([1, SIDE, SIDE])
 }
 
 /// The image moved right by `dx` and down by `dy`; what comes in is black.
