@@ -2,10 +2,10 @@
 
 use std::error::Error;
 
-use crate::chart::{Axis, Chart};
-use crate::lab::Lab;
-use crate::network::Cost;
-use crate::training::{Settings, Trainer};
+use super::chart::{Axis, Chart};
+use super::lab::Lab;
+use super::network::Cost;
+use super::training::{Settings, Trainer};
 
 /// The quadratic cost, all weights and biases from N(0, 1), tested after every epoch.
 pub(crate) fn run(lab: &Lab, hidden: &[usize], eta: f64) -> Result<(), Box<dyn Error>> {

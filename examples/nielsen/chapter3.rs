@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use wengert::prelude::Images;
 
-use crate::chart::{Axis, Chart};
-use crate::lab::Lab;
-use crate::training::{Epoch, Settings, Trainer};
+use super::chart::{Axis, Chart};
+use super::lab::Lab;
+use super::training::{Epoch, Settings, Trainer};
 
 const EPOCH: Axis = Axis::linear("epoch");
 const COST: Axis = Axis::linear("cost per image");

@@ -4,10 +4,10 @@ use std::error::Error;
 
 use wengert::prelude::*;
 
-use crate::chart::{Axis, Chart};
-use crate::lab::Lab;
-use crate::network::Network;
-use crate::training::{Settings, Trainer};
+use super::chart::{Axis, Chart};
+use super::lab::Lab;
+use super::network::Network;
+use super::training::{Settings, Trainer};
 
 /// Descent along the whole gradient of 1,000 images, for networks of several depths.
 pub(crate) fn run(lab: &Lab, depths: &[usize]) -> Result<(), Box<dyn Error>> {

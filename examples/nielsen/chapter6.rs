@@ -8,11 +8,11 @@ use wengert::nn::{Conv2d, Flatten, MaxPool2d, Relu, Sigmoid};
 use wengert::prelude::*;
 use wengert::tensor::ConvOptions;
 
-use crate::chart::{Axis, Chart};
-use crate::expand::{SIDE, expand};
-use crate::lab::{Lab, progress_bar};
-use crate::network::Measure;
-use crate::options::{Architecture, Conv};
+use super::chart::{Axis, Chart};
+use super::expand::{SIDE, expand};
+use super::lab::{Lab, progress_bar};
+use super::network::Measure;
+use super::options::{Architecture, Conv};
 
 /// Of the convolutions' kernels.
 const KERNEL: usize = 5;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use crate::training::Epoch;
+use super::training::Epoch;
 
 const SIZE: (u32, u32) = (800, 480);
 const LEGEND: u32 = 58;

@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wengert::data::{self, NIELSEN_SCALE};
 use wengert::prelude::*;
 
-use crate::chart::Chart;
-use crate::options::Common;
-use crate::training::{Epoch, Trainer};
+use super::chart::Chart;
+use super::options::Common;
+use super::training::{Epoch, Trainer};
 
 pub(crate) struct Lab {
     /// The first 50,000 of MNIST's training images.

@@ -3,7 +3,7 @@
 use wengert::nn::cost::{Reduction, bce_with_logits, quadratic};
 use wengert::prelude::*;
 
-use crate::python::Normal;
+use super::python::Normal;
 
 /// How many images are evaluated at a time; their activations stay in the cache.
 const EVALUATED: usize = 200;

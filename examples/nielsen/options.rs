@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::training::SEED;
+use super::training::SEED;
 
 /// Run the experiments of Michael Nielsen's book "Neural Networks and Deep Learning".
 ///

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use wengert::nn::Reduction;
 use wengert::prelude::*;
 
-use crate::network::{Cost, Measure, Network};
-use crate::python::{Normal, Twister};
+use super::network::{Cost, Measure, Network};
+use super::python::{Normal, Twister};
 
 /// The seed of the published figures.
 pub(crate) const SEED: u32 = 12_345_678;
