@@ -4,7 +4,7 @@
 //! executed, and nothing that it says is believed: the header is checked against the size of the file before memory is
 //! set aside. Reading takes at most the size of what is read plus [`MAX_OVERHEAD`] bytes, whatever the file.
 //!
-//! [`read`] and [`write`] are for whole files; a [`Reader`] reads tensors one by one.
+//! [`read`] and [`write`](fn@write) are for whole files; a [`Reader`] reads tensors one by one.
 
 mod header;
 mod reader;

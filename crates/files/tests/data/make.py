@@ -115,6 +115,7 @@ def main():
 
     np.savez("arrays.npz", **dict(arrays()))
     np.savez_compressed("compressed.npz", **dict(arrays()))
+    np.savez_compressed("small.npz", x=np.arange(6).reshape(2, 3).astype("<f4"), mask=np.array([True, False]))
     np.save("one.npy", np.arange(6).reshape(2, 3).astype("<f4"))
     for version in [(2, 0), (3, 0)]:
         with open(f"version{version[0]}.npy", "wb") as file:

@@ -59,7 +59,7 @@ fn data(name: &str) -> Vec<u8> {
 /// The files to be damaged.
 const SAFETENSORS: [&str; 3] = ["mlp.safetensors", "conv-io.safetensors", "types.safetensors"];
 const NPY: [&str; 3] = ["one.npy", "version3.npy", "records.npy"];
-const NPZ: [&str; 2] = ["arrays.npz", "compressed.npz"];
+const NPZ: [&str; 3] = ["small.npz", "arrays.npz", "compressed.npz"];
 
 /// Reads all that is in a file of one of the formats.
 type Read = fn(&[u8]) -> Result<(), Error>;

@@ -1,6 +1,11 @@
 //! Random damage, the same in every run.
 
-use super::{LIMIT, Read, data, peak, read_npy, read_npz, read_safetensors, samples};
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{LIMIT, Read, data as sample, peak, read_npy, read_npz, read_safetensors, samples};
 
 /// What reading may take beside the file: the format's own promise for files of this size, which are small.
 const OVERHEAD: u64 = 1 << 20;
@@ -83,9 +88,21 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
+/// The IDX files of `wengert-data`, plain and packed.
+fn idx() -> [(&'static str, Vec<u8>, Read); 2] {
+    let plain = [&[0, 0, 8, 2, 0, 0, 0, 20, 0, 0, 0, 50][..], &[7; 1000]].concat();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&plain).unwrap();
+    let read = |bytes: &[u8]| {
+        let _ = data::idx::parse(bytes, "file");
+        Ok(())
+    };
+    [("idx", plain, read), ("idx.gz", packed.finish().unwrap(), read)]
+}
+
 /// Reads this many damaged copies of each sample.
 fn read_damaged(copies: usize) {
-    for (i, (name, sample, read)) in samples().into_iter().enumerate() {
+    for (i, (name, sample, read)) in samples().into_iter().chain(idx()).enumerate() {
         let mut random = Random(0x5eed_0000_0001 + i as u64);
         for copy in 0..copies {
             let mut bytes = sample.clone();
@@ -115,10 +132,9 @@ fn damaged_files_are_read_or_refused_for_long() {
 
 #[test]
 fn every_flipped_bit_is_read_or_refused() {
-    for (name, read) in
-        [("mlp.safetensors", read_safetensors as Read), ("one.npy", read_npy), ("compressed.npz", read_npz)]
+    for (name, read) in [("mlp.safetensors", read_safetensors as Read), ("one.npy", read_npy), ("small.npz", read_npz)]
     {
-        let mut bytes = data(name);
+        let mut bytes = sample(name);
         for bit in 0..8 * bytes.len() {
             bytes[bit / 8] ^= 1 << (bit % 8);
             check(&format!("{name}, bit {bit}"), &bytes, read);
