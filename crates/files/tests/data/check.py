@@ -1,6 +1,6 @@
 """Checks files that the tests wrote: models that PyTorch must load and run to the same outputs, and arrays.
 
-    python check.py FOLDER      # needs torch, numpy and safetensors; `pytorch/python.rs` calls it
+    python check.py FOLDER      # needs torch, numpy and safetensors; `suite/pytorch/python.rs` calls it
 """
 
 import os

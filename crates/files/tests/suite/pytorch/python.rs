@@ -1,7 +1,7 @@
 //! What is written here is read by PyTorch and NumPy. `PYTHON` names a Python that has them and safetensors:
 //!
 //! ```sh
-//! PYTHON=python3 cargo test -p wengert-files --test pytorch -- --ignored --nocapture
+//! PYTHON=python3 cargo test -p wengert-files --test suite -- --ignored --nocapture
 //! ```
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use files::safetensors::{self, Contents};
 use files::{AnyTensor, Stored, npz, save};
 use tensor::{Cast, Tape, Tensor, Var, rng};
 
-use crate::models::{Conv, Mlp, Sequence, data};
+use super::models::{Conv, Mlp, Sequence, data};
 
 fn python(script: &Path, argument: &Path) {
     let python = std::env::var_os("PYTHON").expect("PYTHON names a Python with torch, numpy and safetensors");

@@ -129,7 +129,7 @@ mod unix {
             return atomic::write("bare", |file| file.write_all(b"new")).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        again("unix::a_bare_name_is_in_the_current_folder", folder.path(), "\"$@\"");
+        again("atomic::unix::a_bare_name_is_in_the_current_folder", folder.path(), "\"$@\"");
         assert_eq!(contents(folder.path()), [("bare".to_string(), b"new".to_vec())]);
     }
 
@@ -171,7 +171,7 @@ mod unix {
             return nothing_can_be_written(Path::new(&folder));
         }
         let folder = tempfile::tempdir().unwrap();
-        again("unix::no_file_may_grow_so_large", folder.path(), "trap '' XFSZ; ulimit -f 64 && \"$@\"");
+        again("atomic::unix::no_file_may_grow_so_large", folder.path(), "trap '' XFSZ; ulimit -f 64 && \"$@\"");
         assert_eq!(contents(folder.path()).len(), 3);
     }
 
@@ -189,7 +189,7 @@ mod unix {
             return eprintln!("skipped: no file system can be mounted here");
         }
         let script = format!("{unshared} '{mount} && \"$@\"' sh \"$@\"");
-        again("unix::the_disk_is_full", folder.path(), &script);
+        again("atomic::unix::the_disk_is_full", folder.path(), &script);
         assert_eq!(contents(folder.path()), []);
     }
 }
