@@ -130,6 +130,35 @@ impl<T: Float> Gradients<T> {
         self.list().iter_mut().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad)
     }
 
+    /// Adds the gradients of parameters of another backward pass: that of another part of a batch, say. Those of its leaves
+    /// belong to its tape and are passed over.
+    ///
+    /// ```
+    /// use tensor::{Param, Tape, Tensor};
+    /// let w = Param::new("w", Tensor::from([3.0f32, -1.0]));
+    /// let (one, other) = (Tape::new(), Tape::new());
+    /// let mut grads = one.param(&w).sum(..).backward();
+    /// grads.accumulate(&other.param(&w).square().sum(..).backward());
+    /// assert_eq!(*grads.wrt(&w), Tensor::from([7.0, -1.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If a parameter has gradients of two shapes.
+    #[track_caller]
+    pub fn accumulate(&mut self, other: &Gradients<T>) {
+        for (key, grad) in other.entries().iter().filter(|(key, _)| key & LEAF == 0) {
+            let list = self.list();
+            match list.binary_search_by_key(key, |(key, _)| *key) {
+                Ok(at) => {
+                    let (sum, grad_shape) = (&mut list[at].1, grad.shape());
+                    assert_eq!(sum.shape(), grad_shape, "accumulate: gradients of two shapes for one parameter");
+                    sum.accumulate(grad);
+                }
+                Err(at) => list.insert(at, (*key, grad.clone())),
+            }
+        }
+    }
+
     /// How many leaves and parameters have a gradient.
     pub fn len(&self) -> usize {
         self.entries().len()

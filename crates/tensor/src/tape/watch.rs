@@ -14,8 +14,18 @@ use crate::tensor::Tensor;
 /// What is watched for. While anything is, elementwise results are not deferred, so that each op stands for itself.
 #[derive(Default)]
 pub(super) struct Watch {
-    anomalies: bool,
+    anomalies: Anomalies,
+    noted: Option<String>,
     profile: Option<Profile>,
+}
+
+/// What becomes of an anomaly.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Anomalies {
+    #[default]
+    Ignored,
+    Raised,
+    Noted,
 }
 
 impl<T: Float> Tape<T> {
@@ -33,7 +43,34 @@ impl<T: Float> Tape<T> {
     /// x.sqrt().sum(..).backward();
     /// ```
     pub fn detect_anomalies(&self, on: bool) {
-        self.watch.borrow_mut().anomalies = on;
+        self.look_for_anomalies(if on { Anomalies::Raised } else { Anomalies::Ignored });
+    }
+
+    /// Looks for the same as [`detect_anomalies`](Tape::detect_anomalies), or stops looking, but goes on when it finds
+    /// something: [`anomaly`](Tape::anomaly) says what was first. For programs that must not panic.
+    ///
+    /// ```
+    /// use tensor::{Tape, Tensor};
+    /// let tape = Tape::new();
+    /// tape.note_anomalies(true);
+    /// let x = tape.leaf(Tensor::from([4.0f32, 0.0]));
+    /// x.sqrt().sum(..).backward();
+    /// let found = tape.anomaly().expect("the slope of the root at 0");
+    /// assert!(found.starts_with("sqrt: the gradient of input 0, of shape [2], has an infinity at [1]; recorded at "));
+    /// ```
+    pub fn note_anomalies(&self, on: bool) {
+        self.look_for_anomalies(if on { Anomalies::Noted } else { Anomalies::Ignored });
+    }
+
+    /// The first NaN or infinity since [`note_anomalies`](Tape::note_anomalies), in words.
+    pub fn anomaly(&self) -> Option<String> {
+        self.watch.borrow().noted.clone()
+    }
+
+    fn look_for_anomalies(&self, how: Anomalies) {
+        let mut watch = self.watch.borrow_mut();
+        (watch.anomalies, watch.noted) = (how, None);
+        drop(watch);
         self.update_watching();
     }
 
@@ -61,17 +98,21 @@ impl<T: Float> Tape<T> {
 
     fn update_watching(&self) {
         let watch = self.watch.borrow();
-        self.watching.set(watch.anomalies || watch.profile.is_some());
+        self.watching.set(watch.looks() || watch.profile.is_some());
     }
 
     /// Checks a value that no op has made.
     #[track_caller]
     pub(super) fn watch_value(&self, what: &str, value: &Tensor<T>) {
-        if self.watch.borrow().anomalies
-            && let Some((_, place)) = first(value, f64::is_nan)
-        {
-            let shape = value.shape();
-            panic!("{what}: a value of shape {shape} has NaN at {place}");
+        let mut watch = self.watch.borrow_mut();
+        if !watch.looks() {
+            return;
+        }
+        let Some((_, place)) = first(value, f64::is_nan) else { return };
+        let found = format!("{what}: a value of shape {} has NaN at {place}", value.shape());
+        match watch.anomalies {
+            Anomalies::Noted => _ = watch.noted.get_or_insert(found),
+            _ => panic!("{found}"),
         }
     }
 
@@ -89,12 +130,12 @@ impl<T: Float> Tape<T> {
             let elements: usize = x.iter().map(|x| x.numel()).sum::<usize>() + y.numel();
             profile.forward(op.name(), start.elapsed(), op.flops(x, &y), (elements * size_of::<T>()) as u64);
         }
-        if watch.anomalies {
+        if watch.looks() {
             let nan = first(&y, f64::is_nan).filter(|_| !x.iter().any(|x| has(x, f64::is_nan)));
             let infinite = || first(&y, f64::is_infinite).filter(|_| !x.iter().any(|x| has(x, f64::is_infinite)));
             if let Some((kind, place)) = nan.or_else(infinite) {
                 let found = format!("the result, of shape {}, has {kind} at {place}", y.shape());
-                return Err(Error::Anomaly { op: op.name(), found, location: location.to_string() });
+                watch.found(Error::Anomaly { op: op.name(), found, location: location.to_string() })?;
             }
         }
         Ok(y)
@@ -109,8 +150,21 @@ pub(super) struct Mark {
 }
 
 impl Watch {
+    fn looks(&self) -> bool {
+        self.anomalies != Anomalies::Ignored
+    }
+
+    /// The anomaly as an error, unless they are only noted.
+    fn found(&mut self, anomaly: Error) -> Result<()> {
+        if self.anomalies != Anomalies::Noted {
+            return Err(anomaly);
+        }
+        self.noted.get_or_insert_with(|| anomaly.to_string());
+        Ok(())
+    }
+
     pub(super) fn begin<T: Float>(&self, g: &Tensor<T>) -> Mark {
-        let finite = !self.anomalies || !has(g, |x| !x.is_finite());
+        let finite = !self.looks() || !has(g, |x| !x.is_finite());
         Mark { start: Instant::now(), finite }
     }
 
@@ -125,13 +179,13 @@ impl Watch {
         if let Some(profile) = &mut self.profile {
             profile.backward(op, mark.start.elapsed());
         }
-        if !self.anomalies || !mark.finite {
+        if !self.looks() || !mark.finite {
             return Ok(());
         }
         for (i, grad) in grads {
             if let Some((kind, place)) = first(&grad, |x| !x.is_finite()) {
                 let found = format!("the gradient of input {i}, of shape {}, has {kind} at {place}", grad.shape());
-                return Err(Error::Anomaly { op, found, location: location.to_string() });
+                return self.found(Error::Anomaly { op, found, location: location.to_string() });
             }
         }
         Ok(())
