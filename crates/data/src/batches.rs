@@ -59,6 +59,11 @@ impl Batches {
         self.next_row
     }
 
+    /// How many rows the whole pass has.
+    pub fn samples(&self) -> usize {
+        self.images.len()
+    }
+
     /// The pass from where another one, of the same order, had the given [position](Batches::position), without a look at
     /// the rows before it.
     ///

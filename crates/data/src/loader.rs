@@ -120,6 +120,11 @@ impl<D: Dataset> Pass<D> {
         self.position
     }
 
+    /// How many samples the whole pass has, with those of a last batch that is left out.
+    pub fn samples(&self) -> usize {
+        self.order.as_ref().map_or_else(|| self.loader.dataset.len(), |order| order.len())
+    }
+
     /// The pass from where another one, of the same order, had the given [position](Pass::position). The samples before it
     /// are not touched.
     ///
@@ -141,7 +146,7 @@ impl<D: Dataset> Pass<D> {
     /// If there are fewer samples.
     #[track_caller]
     pub fn start_at(self, position: usize) -> Pass<D> {
-        let most = self.order.as_ref().map_or_else(|| self.loader.dataset.len(), |order| order.len());
+        let most = self.samples();
         assert!(position <= most, "start_at: found position {position}, expected at most the {most} samples there are");
         Pass { position: position.min(self.end), prefetch: None, ..self }
     }
