@@ -147,13 +147,17 @@ impl<T: Float> Ema<T> {
         state
     }
 
-    /// Goes on from a state of a model of the same form.
+    /// Goes on from a state of a model of the same form. One without entries is that before the first update.
     ///
     /// # Errors
     /// If an entry is missing, unexpected or of another shape. Nothing is changed then.
     pub fn load_state(&mut self, model: &(impl Module<T> + ?Sized), state: &State<T>) -> Result<(), Error> {
         let mut entries = Entries::of(state);
         let mut averages = Vec::new();
+        if state.tensors.is_empty() && state.counts.is_empty() {
+            (self.averages, self.swapped) = (averages, false);
+            return Ok(());
+        }
         model.visit(Path::Root, &mut |path, param| {
             let name = name(path, param);
             let updates = entries.count(format!("{name}.updates"));

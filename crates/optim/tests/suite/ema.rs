@@ -102,6 +102,10 @@ fn a_state_goes_on_with_the_same_bits() {
     run(&mut second, &mut w, &weights[2..]);
     assert_eq!(second.state(), whole.state());
 
+    // Before the first update there is nothing, which is a state as well.
+    second.load_state(&w, &new().state()).unwrap();
+    assert_eq!(second.state(), new().state());
+
     let two = vec![param(0.0), param(0.0)];
     let error = second.load_state(&two, &whole.state()).unwrap_err().to_string();
     let expected = "missing `0.updates`, `0.average`, `1.updates`, `1.average`; unexpected `w.average`, `w.updates`";
