@@ -72,11 +72,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the name is taken or has a dot, or if two parameters have the same path.
-    pub fn put_model<T: Float + Stored>(
-        &mut self,
-        name: &str,
-        model: &(impl Module<T> + ?Sized),
-    ) -> Result<(), Error> {
+    pub fn put_model<T: Float + Stored>(&mut self, name: &str, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
         self.check(name)?;
         Ok(Weights::new().prefix(name).insert(model, &mut self.contents)?)
     }
@@ -177,7 +173,9 @@ impl Checkpoint {
             || tensors.range(below.clone()..).next().is_some_and(|(other, _)| other.starts_with(&below))
             || [VALUE, COUNTS].iter().any(|kind| metadata.contains_key(&format!("{kind}{name}")));
         match () {
-            () if name.is_empty() || name.contains('.') => failed("expected a name without dots, of at least one letter"),
+            () if name.is_empty() || name.contains('.') => {
+                failed("expected a name without dots, of at least one letter")
+            }
             () if taken => failed("the name is taken"),
             () => Ok(()),
         }

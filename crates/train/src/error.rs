@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// An optimizer's step failed, or its state does not fit the model.
     #[error(transparent)]
-    Optim(#[from] optim::Error),
+    Optim(Box<optim::Error>),
     /// A batch could not be had.
     #[error("epoch {epoch}, after {position} samples: {source}")]
     Data {
@@ -58,7 +58,7 @@ pub enum Error {
         /// How many samples of it had been taken.
         position: usize,
         /// What was wrong.
-        source: data::Error,
+        source: Box<data::Error>,
     },
     /// A checkpoint from the middle of an epoch goes on where this epoch has no samples.
     #[error(
@@ -112,4 +112,10 @@ pub enum Error {
     /// Signals could not be received.
     #[error("cannot listen for Ctrl-C: {0}")]
     Signal(#[source] io::Error),
+}
+
+impl From<optim::Error> for Error {
+    fn from(error: optim::Error) -> Error {
+        Error::Optim(Box::new(error))
+    }
 }

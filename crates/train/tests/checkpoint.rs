@@ -146,7 +146,8 @@ fn misuse_and_foreign_files_are_errors_that_say_what_is_wrong() {
     assert_eq!(other.weight.value().to_vec(), before);
 
     files::save(&model, &path).expect("a file");
-    let foreign = format!("{shown}: the text `format` of the checkpoint: found \"pt\", expected \"wengert checkpoint 1\"");
+    let foreign =
+        format!("{shown}: the text `format` of the checkpoint: found \"pt\", expected \"wengert checkpoint 1\"");
     assert_eq!(text(Checkpoint::load(&path).map(drop)), foreign);
 }
 

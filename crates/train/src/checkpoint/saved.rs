@@ -43,11 +43,7 @@ impl Saved {
     /// # Errors
     /// If there is none, or it has others by name, shape or element type; the error lists them. The model is then as it
     /// was.
-    pub fn model<T: Float + Stored>(
-        &mut self,
-        name: &str,
-        model: &mut (impl Module<T> + ?Sized),
-    ) -> Result<(), Error> {
+    pub fn model<T: Float + Stored>(&mut self, name: &str, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
         Ok(Weights::new().prefix(name).read(model, &mut self.file)?)
     }
 

@@ -1,0 +1,135 @@
+//! Runs written down, for other programs.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tensor::Float;
+
+use super::{BoxError, Callback, EpochEvent, Flow, StepEvent};
+use crate::{Row, RunState};
+
+/// Writes a CSV file with a row for each epoch. After each the whole file is replaced, so that it is never half a file, and
+/// the rows of a run that was resumed are all there.
+#[derive(Clone, Debug)]
+pub struct CsvLog {
+    path: PathBuf,
+}
+
+impl CsvLog {
+    /// To this file; one that is there is replaced.
+    pub fn new(path: impl Into<PathBuf>) -> CsvLog {
+        CsvLog { path: path.into() }
+    }
+}
+
+impl<T: Float> Callback<T> for CsvLog {
+    fn name(&self) -> &'static str {
+        "csv log"
+    }
+
+    fn epoch(&mut self, event: &mut EpochEvent<'_, T>) -> Result<Flow, BoxError> {
+        let table = table(&event.run.history)?;
+        files::atomic::write(&self.path, |file| file.write_all(&table))?;
+        Ok(Flow::Continue)
+    }
+}
+
+fn table(rows: &[Row]) -> Result<Vec<u8>, BoxError> {
+    let names: BTreeSet<&str> = rows.iter().flat_map(|row| row.metrics.0.keys()).map(String::as_str).collect();
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["epoch", "step", "lr"].iter().chain(&names))?;
+    for row in rows {
+        let fixed = [row.epoch.to_string(), row.step.to_string(), row.lr.to_string()];
+        let metrics = names.iter().map(|name| row.get(name).map_or(String::new(), |value| value.to_string()));
+        table.write_record(fixed.into_iter().chain(metrics))?;
+    }
+    Ok(table.into_inner().map_err(|error| error.into_error())?)
+}
+
+/// Writes a file of JSON lines: one for every so many steps (`step`, `epoch`, `cost`, `lr`, `norm`, `seconds`), and one for
+/// each epoch. A run that is resumed goes on with the file; lines of steps that it takes again are dropped from it first.
+pub struct JsonLog {
+    path: PathBuf,
+    every: u64,
+    start: Instant,
+    file: Option<File>,
+}
+
+impl JsonLog {
+    /// To this file, every step.
+    pub fn new(path: impl Into<PathBuf>) -> JsonLog {
+        JsonLog { path: path.into(), every: 1, start: Instant::now(), file: None }
+    }
+
+    /// A line for every so many steps only.
+    ///
+    /// # Panics
+    /// If that is 0.
+    #[track_caller]
+    pub fn every(self, steps: u64) -> JsonLog {
+        assert!(steps > 0, "json log: every 0 steps, expected at least 1");
+        JsonLog { every: steps, ..self }
+    }
+
+    /// A line as one call to the operating system, so that none is written in parts.
+    fn line(&mut self, line: &Value) -> Result<(), BoxError> {
+        let said = |error| format!("{}: cannot write: {error}", self.path.display());
+        if let Some(file) = &mut self.file {
+            file.write_all(format!("{line}\n").as_bytes()).map_err(said)?;
+        }
+        Ok(())
+    }
+
+    /// The lines there are of what is before the place where the run stands.
+    fn kept(&self, run: &RunState) -> io::Result<String> {
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            result => result?,
+        };
+        let is_before = |line: &&str| {
+            let Ok(line) = serde_json::from_str::<Value>(line) else { return false };
+            let (step, is_epoch) = (line["step"].as_u64(), line["event"] == "epoch");
+            step.is_some_and(|step| if is_epoch { line["epoch"].as_u64() < Some(run.epoch) } else { step < run.step })
+        };
+        Ok(text.lines().filter(is_before).map(|line| format!("{line}\n")).collect())
+    }
+}
+
+impl<T: Float> Callback<T> for JsonLog {
+    fn name(&self) -> &'static str {
+        "json log"
+    }
+
+    fn start(&mut self, run: &RunState) -> Result<(), BoxError> {
+        let said = |error| format!("{}: cannot go on with it: {error}", self.path.display());
+        let kept = self.kept(run).map_err(said)?;
+        files::atomic::write(&self.path, |file| file.write_all(kept.as_bytes()))?;
+        self.file = Some(OpenOptions::new().append(true).open(&self.path).map_err(said)?);
+        self.start = Instant::now();
+        Ok(())
+    }
+
+    fn step(&mut self, event: &mut StepEvent<'_, T>) -> Result<Flow, BoxError> {
+        let RunState { step, epoch, .. } = *event.run;
+        if step.is_multiple_of(self.every) {
+            let (lr, norm) = (*event.lr, optim::global_norm(event.grads));
+            let seconds = self.start.elapsed().as_secs_f64();
+            let (cost, event) = (event.cost, "step");
+            self.line(&json!({ "event": event, "step": step, "epoch": epoch, "cost": cost, "lr": lr, "norm": norm,
+                "seconds": seconds }))?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn epoch(&mut self, event: &mut EpochEvent<'_, T>) -> Result<Flow, BoxError> {
+        let Row { epoch, step, lr, metrics } = event.row;
+        let seconds = self.start.elapsed().as_secs_f64();
+        self.line(&json!({ "event": "epoch", "epoch": epoch, "step": step, "lr": lr, "metrics": metrics,
+            "seconds": seconds }))?;
+        Ok(Flow::Continue)
+    }
+}

@@ -1,0 +1,97 @@
+//! How far a run is, for people.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Row, RunState, Throughput};
+
+/// What a run says of itself while it goes on. All of it goes to standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Report {
+    /// Bars on a terminal, lines elsewhere, every ten seconds.
+    #[default]
+    Auto,
+    /// A bar for the epoch under way, and a line for each that is over.
+    Bars,
+    /// A line for each epoch, and in between whenever so much time is over.
+    Lines(Duration),
+    /// Nothing.
+    Quiet,
+}
+
+/// A report under way.
+pub(crate) struct Reporter {
+    report: Report,
+    bar: ProgressBar,
+    throughput: Throughput,
+    said: Instant,
+}
+
+impl Reporter {
+    pub(crate) fn new(report: Report) -> Reporter {
+        let report = match report {
+            Report::Auto if stderr().is_terminal() => Report::Bars,
+            Report::Auto => Report::Lines(Duration::from_secs(10)),
+            report => report,
+        };
+        Reporter { report, bar: ProgressBar::hidden(), throughput: Throughput::new(), said: Instant::now() }
+    }
+
+    pub(crate) fn begin(&mut self, run: &RunState, samples: Option<usize>) {
+        (self.throughput, self.said) = (Throughput::new(), Instant::now());
+        if self.report == Report::Bars {
+            let style = "epoch {prefix} {wide_bar} {pos}/{len} {msg} [{eta}]";
+            let style = ProgressStyle::with_template(style).expect("a sound template");
+            let bar = samples.map_or_else(ProgressBar::no_length, |samples| ProgressBar::new(samples as u64));
+            self.bar = bar.with_style(style).with_prefix(run.epoch.to_string()).with_position(run.position as u64);
+        }
+    }
+
+    pub(crate) fn step(&mut self, run: &RunState, examples: usize, samples: Option<usize>) {
+        self.throughput.add(examples);
+        match self.report {
+            Report::Bars => {
+                self.bar.set_position(run.position as u64);
+                self.bar.set_message(format!("cost {:.4}", run.mean("cost").unwrap_or(f64::NAN)));
+            }
+            Report::Lines(pause) if self.said.elapsed() >= pause => {
+                self.said = Instant::now();
+                let of = samples.map_or(String::new(), |samples| format!(" of {samples}"));
+                let cost = run.mean("cost").unwrap_or(f64::NAN);
+                let rate = self.throughput.rate();
+                eprintln!("epoch {}, {}{of}: cost {cost:.5}; {rate:.0} examples/s", run.epoch, run.position);
+            }
+            _ => {}
+        }
+    }
+
+    /// The training of an epoch is over; its validation is not counted in its throughput.
+    pub(crate) fn trained(&mut self) -> f64 {
+        self.bar.finish_and_clear();
+        self.throughput.rate()
+    }
+
+    pub(crate) fn epoch(&self, row: &Row, rate: f64) {
+        self.say(format_args!("{row}; {rate:.0} examples/s"));
+    }
+
+    pub(crate) fn end(&self, why: &str) {
+        self.bar.finish_and_clear();
+        self.say(format_args!("{why}"));
+    }
+
+    fn say(&self, line: std::fmt::Arguments<'_>) {
+        if self.report != Report::Quiet {
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl Drop for Reporter {
+    /// A bar of a run that has ended in an error or a panic does not stay on the screen.
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

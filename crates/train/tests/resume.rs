@@ -1,0 +1,145 @@
+//! Runs that are resumed, disturbed, or beside each other end in the bits of one that is alone and undisturbed.
+
+mod setup;
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use setup::{Model, Nothing, Setup, bits};
+use train::{BoxError, Callback, End, Error, Flow, Interrupt, StepEvent};
+
+/// Does something at one step.
+struct At<F>(u64, F);
+
+impl<F: FnMut()> Callback for &mut At<F> {
+    fn name(&self) -> &'static str {
+        "at"
+    }
+
+    fn step(&mut self, event: &mut StepEvent<'_, f32>) -> Result<Flow, BoxError> {
+        if event.run.step == self.0 {
+            self.1();
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn a_run_that_is_interrupted_anywhere_ends_in_the_bytes_of_an_undisturbed_one() {
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    let (_, end) = Setup::new(1, Some(undisturbed.path())).train(Nothing).expect("a run");
+    assert_eq!(end, End::Finished);
+    // Six steps an epoch: 12 batches of 8 or fewer, two to a step. Step 5 is an epoch's last.
+    for step in [0, 2, 5, 6, 10, 17] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let interrupt = Interrupt::new();
+        let setup = Setup { interrupt: interrupt.clone(), ..Setup::new(1, Some(folder.path())) };
+        let (_, end) = setup.train(&mut At(step, || interrupt.request())).expect("a run");
+        assert_eq!(end, End::Interrupted);
+        // Another seed for the weights, which must not matter any more.
+        let mut model = Model::new(77);
+        let end = Setup::new(1, Some(folder.path())).train_model(&mut model, Nothing).expect("a run");
+        assert_eq!(end, End::Finished);
+        for name in ["last.safetensors", "best.safetensors"] {
+            let [one, other] =
+                [&undisturbed, &folder].map(|folder| fs::read(folder.path().join(name)).expect("a file"));
+            assert!(one == other, "{name} after an interruption at step {step}");
+        }
+    }
+}
+
+#[test]
+fn eight_runs_in_eight_threads_have_the_bits_of_each_alone() {
+    let alone: Vec<_> = (0..8).map(|seed| bits(&Setup::new(seed, None).train(Nothing).expect("a run").0)).collect();
+    let start = std::sync::Barrier::new(8);
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let train = |seed| {
+            start.wait();
+            bits(&Setup::new(seed, None).train(Nothing).expect("a run").0)
+        };
+        let threads: Vec<_> = (0..8).map(|seed| scope.spawn(move || train(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(alone == together);
+    assert_ne!(alone[0], alone[1]);
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit_with_and_without_resuming() {
+    let train = |threads: usize, step: Option<u64>| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let folder = tempfile::tempdir().expect("a folder");
+            if let Some(step) = step {
+                let interrupt = Interrupt::new();
+                let setup = Setup { interrupt: interrupt.clone(), ..Setup::new(3, Some(folder.path())) };
+                setup.train(&mut At(step, || interrupt.request())).expect("a run");
+            }
+            bits(&Setup::new(3, Some(folder.path())).train(Nothing).expect("a run").0)
+        })
+    };
+    let expected = train(1, None);
+    for threads in [1, 2, 3, 8] {
+        assert!(train(threads, None) == expected, "{threads} threads");
+        assert!(train(threads, Some(8)) == expected, "{threads} threads, resumed");
+    }
+}
+
+#[test]
+fn a_panic_in_a_step_is_taken_back_and_training_goes_on() {
+    let expected = bits(&Setup::new(5, None).train(Nothing).expect("a run").0);
+    let folder = tempfile::tempdir().expect("a folder");
+    let setup = Setup { every: 1, ..Setup::new(5, Some(folder.path())) };
+    let mut panics = At(9, || panic!("on purpose"));
+    let panic = catch_unwind(AssertUnwindSafe(|| setup.train(&mut panics))).err().expect("a panic");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"on purpose"));
+    // What follows is neither locked nor spoiled: the same thread, and others.
+    assert!(bits(&setup.train(Nothing).expect("a run").0) == expected);
+    let other = std::thread::spawn(|| bits(&Setup::new(5, None).train(Nothing).expect("a run").0));
+    assert!(other.join().expect("no panic") == expected);
+}
+
+#[test]
+fn a_checkpoint_of_something_else_is_an_error_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut other = nn::Linear::<f32>::new(2, 2, &mut tensor::rng(0, 0));
+    let path = folder.path().join("last.safetensors");
+    let mut sgd = optim::Sgd::new(0.1);
+    train::Trainer::new(&mut other, &mut sgd).save(&path).expect("a file");
+    let mut model = Model::new(1);
+    let before = bits(&model);
+    let error = Setup::new(1, Some(folder.path())).train_model(&mut model, Nothing).expect_err("another model");
+    assert!(matches!(error, Error::Optim(_)), "{error}");
+    assert_eq!(bits(&model), before);
+}
+
+#[test]
+#[ignore = "minutes; cargo test --release -p wengert-train --test resume soak -- --ignored --nocapture"]
+fn soak() {
+    let memory = || {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or("").to_string();
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0)
+    };
+    struct Sample<F>(F, Vec<(u64, usize, u64)>);
+    impl<F: Fn() -> u64> Callback for &mut Sample<F> {
+        fn name(&self) -> &'static str {
+            "sample"
+        }
+        fn step(&mut self, event: &mut StepEvent<'_, f32>) -> Result<Flow, BoxError> {
+            if event.run.step % 10_000 == 5_000 {
+                let live = tensor::Tensor::<f32>::buffers();
+                self.1.push((event.run.step, live.live + live.kept, (self.0)()));
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let mut samples = Sample(memory, Vec::new());
+    let setup = Setup { epochs: 100_000 / 6 + 1, ..Setup::new(1, None) };
+    setup.train(&mut samples).expect("a run");
+    println!("step, bytes of tensors, KiB of the process:\n{:?}", samples.1);
+    let [first, .., last] = samples.1[..] else { panic!("samples") };
+    assert_eq!(first.1, last.1, "bytes of tensors");
+    // The history grows by a row for each of the 16,667 epochs, which is a few MiB.
+    assert!(last.2 < first.2 + 16 * 1024, "from {} to {} KiB", first.2, last.2);
+}
