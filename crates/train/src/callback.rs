@@ -107,6 +107,33 @@ pub trait Callback<T: Float = f32> {
     }
 }
 
+/// A callback that is lent, so that what it has seen can be looked at afterwards.
+impl<T: Float, C: Callback<T> + ?Sized> Callback<T> for &mut C {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn start(&mut self, run: &RunState) -> Result<(), BoxError> {
+        (**self).start(run)
+    }
+
+    fn step(&mut self, event: &mut StepEvent<'_, T>) -> Result<Flow, BoxError> {
+        (**self).step(event)
+    }
+
+    fn epoch(&mut self, event: &mut EpochEvent<'_, T>) -> Result<Flow, BoxError> {
+        (**self).epoch(event)
+    }
+
+    fn state(&self) -> Option<Value> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: Value) -> Result<(), BoxError> {
+        (**self).load_state(state)
+    }
+}
+
 /// A metric that an epoch must have.
 fn metric(row: &Row, name: &str) -> Result<f64, BoxError> {
     let known = || row.metrics.0.keys().cloned().collect::<Vec<_>>().join("`, `");

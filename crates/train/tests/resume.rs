@@ -11,7 +11,7 @@ use train::{BoxError, Callback, End, Error, Flow, Interrupt, StepEvent};
 /// Does something at one step.
 struct At<F>(u64, F);
 
-impl<F: FnMut()> Callback for &mut At<F> {
+impl<F: FnMut()> Callback for At<F> {
     fn name(&self) -> &'static str {
         "at"
     }
@@ -122,7 +122,7 @@ fn soak() {
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0)
     };
     struct Sample<F>(F, Vec<(u64, usize, u64)>);
-    impl<F: Fn() -> u64> Callback for &mut Sample<F> {
+    impl<F: Fn() -> u64> Callback for Sample<F> {
         fn name(&self) -> &'static str {
             "sample"
         }
