@@ -3,6 +3,7 @@
 //! The methods of [`Costs`] take the reduction that a cost is usually written with; the functions take any.
 
 mod classification;
+mod cross_entropy;
 mod methods;
 mod regression;
 mod similarity;
@@ -10,6 +11,7 @@ mod similarity;
 use tensor::{Elementwise, Error, Float, Result, Var};
 
 pub use classification::{Targets, bce_with_logits, cross_entropy, hinge, kl_div, nll};
+pub use cross_entropy::CrossEntropy;
 pub use methods::Costs;
 pub use regression::{huber, l1, mse, quadratic, smooth_l1};
 pub use similarity::{cosine_embedding, cosine_similarity};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tensor::{Elementwise, Error, Float, Result, Scalar, Tensor, Var};
+use tensor::{Elementwise, Error, Float, Result, Scalar, Shape, Tensor, Var};
 
 use super::{Reduction, elementwise};
 
@@ -151,21 +151,28 @@ pub fn hinge<'t, T: Float>(z: Var<'t, T>, y: Var<'t, T>, reduction: Reduction) -
 /// If the shapes do not fit, a label is out of range, or a mean is asked of an empty batch.
 pub fn nll<'t, T: Float>(log_p: Var<'t, T>, labels: &Tensor<i64>, reduction: Reduction) -> Result<Var<'t, T>> {
     let shape = log_p.shape();
-    let Some((&classes, batch)) = shape.split_last() else {
-        let expected = "log-probabilities of shape [.., classes]".into();
-        return Err(Error::Shape { op: "nll", expected, got: shape });
-    };
-    if **labels.shape() != *batch {
-        let expected = format!("labels of shape {batch:?} for log-probabilities of shape {shape}");
-        return Err(Error::Shape { op: "nll", expected, got: labels.shape().clone() });
-    }
-    let values = labels.to_vec();
-    if let Some(row) = values.iter().position(|label| !(0..classes as i64).contains(label)) {
-        let message = format!("label {} in row {row} is out of range for {classes} classes", values[row]);
-        return Err(Error::invalid("nll", message));
-    }
+    check_labels("nll", labels, "log-probabilities", &shape)?;
     let likelihood = log_p.try_gather(-1, &labels.unsqueeze(-1))?.try_squeeze(-1)?;
     reduction.apply("nll", -likelihood)
+}
+
+/// Checks that there is one label for each row of `what`, of this shape `[.., classes]`, and that each names a class.
+pub(super) fn check_labels(op: &'static str, labels: &Tensor<i64>, what: &str, shape: &Shape) -> Result<()> {
+    let Some((&classes, batch)) = shape.split_last() else {
+        return Err(Error::Shape { op, expected: format!("{what} of shape [.., classes]"), got: shape.clone() });
+    };
+    if **labels.shape() != *batch {
+        let expected = format!("labels of shape {batch:?} for {what} of shape {shape}");
+        return Err(Error::Shape { op, expected, got: labels.shape().clone() });
+    }
+    let values = labels.to_vec();
+    match values.iter().position(|label| !(0..classes as i64).contains(label)) {
+        Some(row) => {
+            let message = format!("label {} in row {row} is out of range for {classes} classes", values[row]);
+            Err(Error::invalid(op, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The Kullback–Leibler divergence of p from q, q·(ln q − ln p) for each class, from the log-probabilities ln p and the

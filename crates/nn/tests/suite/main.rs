@@ -3,6 +3,7 @@
 //! One program, because every test program instantiates the kernels that it uses anew.
 
 mod cost;
+mod cross_entropy;
 mod derive;
 mod init;
 mod labels_and_angles;
