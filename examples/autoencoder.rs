@@ -1,17 +1,16 @@
 //! Autoencoders: digits squeezed through a few numbers and drawn again, plain and variational (Kingma and Welling, 2014).
 //!
 //! ```sh
-//! cargo run --example autoencoder -- autoencoder.png
-//! cargo run --example autoencoder -- --variational vae.png
+//! cargo run --example autoencoder -- autoencoder.svg
+//! cargo run --example autoencoder -- --variational vae.svg
 //! ```
 
 use std::error::Error;
-use std::fs::File;
-use std::io::BufWriter;
 
 use wengert::data::digits;
 use wengert::optim::Adam;
 use wengert::prelude::*;
+use wengert::report::ImageGrid;
 use wengert::tensor::Rng;
 
 const PIXELS: usize = 784;
@@ -103,12 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Rows of sixteen digits.
-fn draw(path: &str, rows: &[Tensor]) -> Result<(), Box<dyn Error>> {
-    let grid = Tensor::stack(rows, 0).reshape([rows.len(), 16, 28, 28]).permute(&[0, 2, 1, 3]);
-    let grid = grid.reshape([rows.len() * 28, 16 * 28]);
-    let (height, width) = (grid.shape()[0] as u32, grid.shape()[1] as u32);
-    let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
-    encoder.set_color(png::ColorType::Grayscale);
-    let bytes: Vec<u8> = grid.to_vec().iter().map(|&ink| 255 - (ink.clamp(0.0, 1.0) * 255.0) as u8).collect();
-    Ok(encoder.write_header()?.write_image_data(&bytes)?)
+fn draw(path: &str, rows: &[Tensor]) -> Result<(), wengert::report::Error> {
+    let digits = Tensor::concat(rows, 0).reshape([rows.len() * 16, 28, 28]);
+    ImageGrid::new(&digits, 16)?.dark_on_light().row_names(["digits", "drawn again", "dreamt"]).save(path)
 }

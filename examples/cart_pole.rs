@@ -6,9 +6,9 @@
 
 use std::error::Error;
 
-use plotters::prelude::*;
 use wengert::optim::Adam;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart};
 use wengert::tensor::Rng;
 
 /// An episode ends after this many steps, if the pole has not fallen before.
@@ -138,17 +138,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn draw(path: &str, lengths: &[f64]) -> Result<(), Box<dyn Error>> {
-    let root = SVGBackend::new(path, (800, 400)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .caption("Cart-pole: how long the pole stays up", ("sans-serif", 22))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(56)
-        .build_cartesian_2d(0.0..lengths.len() as f64, 0.0..LONGEST as f64 * 1.02)?;
-    chart.configure_mesh().x_desc("round of 16 episodes").y_desc("mean steps").light_line_style(TRANSPARENT).draw()?;
-    let points = lengths.iter().enumerate().map(|(i, &length)| ((i + 1) as f64, length));
-    chart.draw_series(LineSeries::new(points, BLUE.stroke_width(2)))?;
-    Ok(root.present()?)
+fn draw(path: &str, lengths: &[f64]) -> Result<(), wengert::report::Error> {
+    let steps = Axis::linear("mean length of an episode, steps").from(0.0);
+    Chart::new("Cart-pole: how long the pole stays up", Axis::linear("round of 16 episodes").from(0.0), steps)
+        .line("", lengths.iter().enumerate().map(|(i, &length)| ((i + 1) as f64, length)))
+        .save(path)
 }

@@ -3,12 +3,13 @@
 //! The text counts from 0 to 99 in English words, "seven eight nine ten eleven …", and begins anew.
 //!
 //! ```sh
-//! cargo run --example char_gru
+//! cargo run --example char_gru -- char_gru.svg
 //! ```
 
 use wengert::nn::{Embedding, Gru};
 use wengert::optim::{Adam, clip_norm};
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 use wengert::tensor::Rng;
 
 const LETTERS: &[u8] = b" -abcdefghijklmnopqrstuvwxyz";
@@ -105,7 +106,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut model = Speller::new(&mut rng);
     let mut adam = Adam::new(3e-3);
     let mut tape = Tape::new();
-    let mut mean = 0.0;
+    let (mut mean, mut history) = (0.0, Vec::new());
     for step in 1..=600 {
         let starts = Tensor::<f32>::uniform([BATCH], 0.0, text.len() as f64, &mut rng).to_vec();
         let at = |row: usize, t: usize| text[(starts[row] as usize + t) % text.len()];
@@ -118,6 +119,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         adam.step(&mut model, &grads)?;
         let bits = cost.item() / std::f32::consts::LN_2;
         mean += (bits - mean) / step.min(50) as f32;
+        history.push((f64::from(step), f64::from(bits)));
         tape.reset();
         if step % 100 == 0 {
             println!("step {step:4}: {mean:.3} bits a letter; “{}”", model.go_on("twenty-", 40));
@@ -125,7 +127,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let written = model.go_on("sixty-six sixty-seven ", 60);
     println!("{written}");
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, history)?;
+        println!("drawn in {path}");
+    }
     assert!(mean < 0.5, "far less than the log₂ 28 = 4.8 bits a letter of noise");
     assert!(written.contains("sixty-eight sixty-nine seventy seventy-one"), "it counts");
     Ok(())
+}
+
+fn draw(path: &str, history: Vec<(f64, f64)>) -> Result<(), wengert::report::Error> {
+    let noise = (LETTERS.len() as f64).log2();
+    Chart::new("A recurrent network that counts in words", Axis::linear("step"), Axis::log("cost, bits a letter"))
+        .line("each batch", history)
+        .line("letters drawn at random", [(0.0, noise), (600.0, noise)])
+        .color(Color::GRAY)
+        .dashed()
+        .save(path)
 }

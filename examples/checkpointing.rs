@@ -5,11 +5,10 @@
 //! ```
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Instant;
 
-use plotters::prelude::*;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 
 const WIDTH: usize = 128;
 const BATCH: usize = 128;
@@ -65,47 +64,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{depth:5}   {:10.2}   {:23.2}   {ratio:10.2}", mib(&plain), mib(&checkpointed));
         points.push((depth as f64, mib(&plain), mib(&checkpointed)));
     }
-    if let Some(path) = std::env::args_os().nth(1) {
-        draw(path.as_ref(), &points)?;
-        println!("drawn in {}", Path::new(&path).display());
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, &points)?;
+        println!("drawn in {path}");
     }
     Ok(())
 }
 
-fn draw(path: &Path, points: &[(f64, f64, f64)]) -> Result<(), Box<dyn Error>> {
-    let (depth, most) = points.last().map_or((1.0, 1.0), |point| (point.0, point.1));
-    let root = SVGBackend::new(path, (800, 480)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .caption("Most memory held during forward and backward", ("sans-serif", 22))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(62)
-        .build_cartesian_2d(0.0..depth * 1.02, 0.0..most * 1.05)?;
-    let number = |x: &f64| format!("{x:.0}");
-    chart
-        .configure_mesh()
-        .x_desc("layers")
-        .y_desc("MiB")
-        .x_label_formatter(&number)
-        .y_label_formatter(&number)
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    type Pick = fn(&(f64, f64, f64)) -> f64;
-    let curves: [(&str, RGBColor, Pick); 2] =
-        [("plain", RED, |point| point.1), ("a checkpoint around each √depth layers", BLUE, |point| point.2)];
-    for (label, color, pick) in curves {
-        let series = points.iter().map(|point| (point.0, pick(point)));
-        chart
-            .draw_series(LineSeries::new(series, color.stroke_width(2)).point_size(3))?
-            .label(label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .border_style(BLACK)
-        .background_style(WHITE)
-        .draw()?;
-    Ok(root.present()?)
+fn draw(path: &str, points: &[(f64, f64, f64)]) -> Result<(), wengert::report::Error> {
+    let (layers, memory) = (Axis::linear("layers").from(0.0), Axis::linear("memory, MiB").from(0.0));
+    Chart::new("Most memory held during forward and backward", layers, memory)
+        .line("plain", points.iter().map(|point| (point.0, point.1)))
+        .color(Color::RED)
+        .line("a checkpoint around each √depth layers", points.iter().map(|point| (point.0, point.2)))
+        .color(Color::BLUE)
+        .save(path)
 }

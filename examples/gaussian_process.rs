@@ -8,9 +8,9 @@
 use std::error::Error;
 use std::f64::consts::TAU;
 
-use plotters::prelude::*;
 use wengert::optim::Adam;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 use wengert::tensor::Triangular;
 
 const POINTS: usize = 40;
@@ -109,36 +109,16 @@ fn draw(
     grid: &[f64],
     mean: &[f64],
     deviation: &[f64],
-) -> Result<(), Box<dyn Error>> {
-    let root = SVGBackend::new(path, (800, 480)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .caption("Gaussian process: mean and two deviations", ("sans-serif", 22))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(52)
-        .build_cartesian_2d(-4.0..4.0, -1.4..1.8)?;
-    chart.configure_mesh().x_desc("x").y_desc("y").light_line_style(TRANSPARENT).draw()?;
-    let edge = |sign: f64| (0..grid.len()).map(move |i| (grid[i], mean[i] + 2.0 * sign * deviation[i]));
-    let band: Vec<_> = edge(1.0).chain(edge(-1.0).collect::<Vec<_>>().into_iter().rev()).collect();
-    chart.draw_series([Polygon::new(band, BLUE.mix(0.15))])?;
-    let legend = |color: RGBColor| move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2));
-    let line = |f: &dyn Fn(usize) -> f64| (0..grid.len()).map(|i| (grid[i], f(i))).collect::<Vec<_>>();
-    chart.draw_series(LineSeries::new(line(&|i| mean[i]), BLUE.stroke_width(2)))?.label("mean").legend(legend(BLUE));
-    chart
-        .draw_series(LineSeries::new(line(&|i| truth(grid[i])), BLACK.stroke_width(1)))?
-        .label("truth")
-        .legend(legend(BLACK));
-    let points = x.to_vec().into_iter().zip(y.to_vec());
-    chart
-        .draw_series(points.map(|point| Circle::new(point, 3, RED.filled())))?
-        .label("data")
-        .legend(|(x, y)| Circle::new((x + 9, y), 3, RED.filled()));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .border_style(BLACK)
-        .background_style(WHITE)
-        .draw()?;
-    Ok(root.present()?)
+) -> Result<(), wengert::report::Error> {
+    let edges = (0..grid.len()).map(|i| (grid[i], mean[i] - 2.0 * deviation[i], mean[i] + 2.0 * deviation[i]));
+    Chart::new("Gaussian process", Axis::linear("x").from(-4.0).to(4.0), Axis::linear("y"))
+        .band("two deviations", edges)
+        .line("mean", grid.iter().copied().zip(mean.iter().copied()))
+        .color(Color::BLUE)
+        .line("truth", grid.iter().map(|&x| (x, truth(x))))
+        .color(Color::BLACK)
+        .dashed()
+        .dots("data", x.to_vec().into_iter().zip(y.to_vec()))
+        .color(Color::RED)
+        .save(path)
 }

@@ -6,10 +6,11 @@
 //! where the two balance, at 1 + distance/2λ.
 //!
 //! ```sh
-//! cargo run --example gradient_penalty
+//! cargo run --example gradient_penalty -- gradient_penalty.svg
 //! ```
 
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 
 const BATCH: usize = 128;
 /// The weight of the penalty.
@@ -30,7 +31,7 @@ impl Critic {
     }
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rng = rng(0, 0);
     let mut critic = Critic {
         first: Linear::new(2, 32, &mut rng),
@@ -40,7 +41,7 @@ fn main() {
     let mut sgd = Sgd::new(0.01).momentum(0.9);
     let mut tape = Tape::new();
     let shift = Tensor::from(SHIFT);
-    let (mut mean_gap, mut slope) = (0.0, 0.0);
+    let (mut mean_gap, mut slope, mut distances) = (0.0, 0.0, Vec::new());
     for step in 1..=1500 {
         let real = Tensor::randn([BATCH, 2], &mut rng);
         let moved = Tensor::randn([BATCH, 2], &mut rng) + &shift;
@@ -53,12 +54,13 @@ fn main() {
         let penalty = (slopes - 1.0).square().mean(..);
         let cost = LAMBDA * penalty - gap;
         let grads = cost.backward();
-        sgd.step(&mut critic, &grads).expect("the cost depends on every parameter");
+        sgd.step(&mut critic, &grads)?;
 
         // Running means over the last hundred steps or so.
         let rate = 1.0 / step.min(100) as f32;
         mean_gap += rate * (gap.item() - mean_gap);
         slope += rate * (slopes.mean(..).item() - slope);
+        distances.push((f64::from(step), f64::from(mean_gap / slope)));
         if step % 250 == 0 {
             println!("step {step:5}: gap {mean_gap:.3}, slope {slope:.3}, distance {:.3}", mean_gap / slope);
         }
@@ -67,6 +69,16 @@ fn main() {
     let truth = SHIFT.iter().map(|x| x * x).sum::<f32>().sqrt();
     let (distance, balance) = (mean_gap / slope, 1.0 + truth / (2.0 * LAMBDA));
     println!("the distance is {truth}, the critic finds {distance:.3}; its slope is {slope:.3}, expected {balance:.3}");
+    if let Some(path) = std::env::args().nth(1) {
+        Chart::new("The distance of two clouds", Axis::linear("step"), Axis::linear("distance, deviations of a cloud"))
+            .line("by the critic, mean of 100 steps", distances)
+            .line("truth", [(0.0, f64::from(truth)), (1500.0, f64::from(truth))])
+            .color(Color::GRAY)
+            .dashed()
+            .save(&path)?;
+        println!("drawn in {path}");
+    }
     assert!((distance - truth).abs() < 0.05 * truth, "within a twentieth");
     assert!((slope - balance).abs() < 0.02, "the penalty and the gap balance");
+    Ok(())
 }

@@ -2,11 +2,12 @@
 //! The cost is taken after that step, and its gradient goes back through it.
 //!
 //! ```sh
-//! cargo run --example maml
+//! cargo run --example maml -- maml.svg
 //! ```
 
 use wengert::optim::Adam;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color, Picture};
 use wengert::tensor::Rng;
 
 const SHOTS: usize = 10;
@@ -29,8 +30,12 @@ impl Wave {
     /// Points x, `[n, 1]`, and their values.
     fn sample(&self, n: usize, rng: &mut Rng) -> [Tensor; 2] {
         let x = Tensor::uniform([n, 1], -5.0, 5.0, rng);
-        let y = x.map_elements(|x: f32| self.amplitude * (x - self.phase).sin());
+        let y = x.map_elements(|x| self.at(x));
         [x, y]
+    }
+
+    fn at(&self, x: f32) -> f32 {
+        self.amplitude * (x - self.phase).sin()
     }
 }
 
@@ -93,6 +98,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut tape = Tape::new();
     let [before, after] = evaluate(&network);
     println!("untrained: mean square error {before:.3}, after one step on {SHOTS} points {after:.3}");
+    let mut history = vec![(0.0, before, after)];
     for step in 1..=9000 {
         let weights = network.on(&tape);
         let mut total = tape.constant(0.0);
@@ -103,12 +109,49 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         adam.step(&mut network, &total.backward())?;
         tape.reset();
-        if step % 1500 == 0 {
+        if step % 500 == 0 {
             let [before, after] = evaluate(&network);
-            println!("step {step:5}: {before:.3} before, {after:.3} after");
+            history.push((f64::from(step), before, after));
+            if step % 1500 == 0 {
+                println!("step {step:5}: {before:.3} before, {after:.3} after");
+            }
         }
+    }
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, &network, &history)?;
+        println!("drawn in {path}");
     }
     let [before, after] = evaluate(&network);
     assert!(after < 0.8 && after < 0.25 * before, "one step fits a new wave");
     Ok(())
+}
+
+/// A new wave before and after the step, and the costs by step of learning to learn.
+fn draw(path: &str, network: &Network, history: &[(f64, f32, f32)]) -> Result<(), wengert::report::Error> {
+    let wave = Wave { amplitude: 3.0, phase: 1.0 };
+    let shots = wave.sample(SHOTS, &mut rng(3, 0));
+    let grid = Tensor::from_fn([101, 1], |i| i[0] as f32 / 10.0 - 5.0);
+    let points = |x: &Tensor, y: &Tensor| {
+        let pairs = x.to_vec().into_iter().zip(y.to_vec());
+        pairs.map(|(x, y)| (f64::from(x), f64::from(y))).collect::<Vec<_>>()
+    };
+    let tape = Tape::new();
+    let weights = network.on(&tape);
+    let fit = |weights: &[Var]| points(&grid, &forward(weights, weights[0].tape().constant(grid.clone())).value());
+    let wave = Chart::new("A new wave", Axis::linear("x"), Axis::linear("y"))
+        .line("truth", points(&grid, &grid.map_elements(|x| wave.at(x))))
+        .color(Color::BLACK)
+        .dashed()
+        .line("before", fit(&weights))
+        .color(Color::GRAY)
+        .line("after one step", fit(&adapt(&weights, &shots)))
+        .color(Color::BLUE)
+        .dots("its points", points(&shots[0], &shots[1]))
+        .color(Color::RED);
+    let costs = Chart::new("100 new waves", Axis::linear("step of training"), Axis::log("mean square error"))
+        .line("before the step", history.iter().map(|cost| (cost.0, f64::from(cost.1))))
+        .color(Color::GRAY)
+        .line("after it", history.iter().map(|cost| (cost.0, f64::from(cost.2))))
+        .color(Color::BLUE);
+    Picture::row([wave, costs].map(|chart| chart.size(480.0, 380.0).picture())).save(path)
 }

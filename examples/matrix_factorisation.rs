@@ -3,12 +3,13 @@
 //! The ratings are made up from such tastes and noise, so it is known how well they can be predicted.
 //!
 //! ```sh
-//! cargo run --example matrix_factorisation
+//! cargo run --example matrix_factorisation -- matrix_factorisation.svg
 //! ```
 
 use wengert::nn::Embedding;
 use wengert::optim::AdamW;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 use wengert::tensor::Rng;
 
 const USERS: usize = 300;
@@ -88,16 +89,42 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{KNOWN} ratings are known; by their mean the others are predicted to ±{spread:.3}");
     let mut adam = AdamW::new(0.01).weight_decay(0.1);
     let mut tape = Tape::new();
+    let mut errors = Vec::new();
     for step in 1..=1000 {
         let cost = model.predict(&tape, &known).mse(known.stars.clone());
         adam.step(&mut model, &cost.backward())?;
         tape.reset();
+        if step % 20 == 0 {
+            errors.push((f64::from(step), model.error(&known), model.error(&asked)));
+        }
         if step % 200 == 0 {
             println!("step {step}: known to ±{:.3}, others to ±{:.3}", model.error(&known), model.error(&asked));
         }
+    }
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, &errors, f64::from(spread))?;
+        println!("drawn in {path}");
     }
     let error = model.error(&asked);
     println!("the noise alone is ±{NOISE}; the others are predicted to ±{error:.3}");
     assert!(error < 1.25 * NOISE as f32, "nearly as good as can be");
     Ok(())
+}
+
+fn draw(path: &str, errors: &[(f64, f32, f32)], spread: f64) -> Result<(), wengert::report::Error> {
+    let level = |height: f64| [(0.0, height), (1000.0, height)];
+    Chart::new(
+        "Ratings by hidden tastes",
+        Axis::linear("step"),
+        Axis::linear("root mean square error, stars").from(0.0),
+    )
+    .line("known ratings", errors.iter().map(|error| (error.0, f64::from(error.1))))
+    .line("ratings held back", errors.iter().map(|error| (error.0, f64::from(error.2))))
+    .line("by the mean alone", level(spread))
+    .color(Color::GRAY)
+    .dashed()
+    .line("noise", level(NOISE))
+    .color(Color::BLACK)
+    .dashed()
+    .save(path)
 }

@@ -2,12 +2,13 @@
 //! formed, and the gradient's norm is squared from step to step.
 //!
 //! ```sh
-//! cargo run --example newton_cg
+//! cargo run --example newton_cg -- newton_cg.svg
 //! ```
 
 use std::slice;
 
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart};
 use wengert::tensor::transform;
 
 const EXAMPLES: usize = 500;
@@ -67,7 +68,7 @@ fn conjugate_gradients(
     (s, products)
 }
 
-fn main() {
+fn main() -> Result<(), wengert::report::Error> {
     let problem = Problem::new(1);
     let mut w = Tensor::<f64>::zeros([FEATURES]);
     let mut norms = Vec::new();
@@ -89,6 +90,15 @@ fn main() {
     let order = |n: &[f64]| (n[2] / n[1]).ln() / (n[1] / n[0]).ln();
     let best = norms.windows(3).filter(|n| n[2] > 1e-13 && n[0] < 0.1).map(order).fold(0.0, f64::max);
     println!("order of convergence: {best:.2}");
+    if let Some(path) = std::env::args().nth(1) {
+        let by_step = norms.iter().enumerate().map(|(step, &norm)| (step as f64, norm));
+        let (step, norm) = (Axis::linear("step"), Axis::log("norm of the gradient"));
+        Chart::new("Newton's method: the norm is squared from step to step", step, norm)
+            .line("", by_step)
+            .save(&path)?;
+        println!("drawn in {path}");
+    }
     assert!(norms.last().is_some_and(|&norm| norm < 1e-12), "it converges");
     assert!(best > 1.7, "it converges quadratically");
+    Ok(())
 }

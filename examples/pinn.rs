@@ -5,12 +5,13 @@
 //! u(x) = sin πx. The second derivative in space is taken on the tape, and the cost's gradient goes through it.
 //!
 //! ```sh
-//! cargo run --example pinn
+//! cargo run --example pinn -- pinn.svg
 //! ```
 
 use std::f64::consts::PI;
 
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color, Picture};
 
 const POINTS: usize = 64;
 
@@ -40,15 +41,20 @@ impl Network {
     }
 }
 
-/// The largest difference to the solution on a grid between the points.
-fn error(network: &Network) -> f64 {
-    let tape = Tape::inference();
+/// A grid between the points, and the network's solution there.
+fn solution(network: &Network) -> [Tensor<f64>; 2] {
     let x = Tensor::from_fn([997, 1], |i| i[0] as f64 / 996.0);
-    let truth = (&x * PI).sin();
-    (network.solution(tape.constant(x)).value() - truth).abs().max(..).item()
+    let solution = network.solution(Tape::inference().constant(x.clone())).value();
+    [x, solution]
 }
 
-fn main() {
+/// The largest difference to the true solution on the grid.
+fn error(network: &Network) -> f64 {
+    let [x, solution] = solution(network);
+    (solution - (x * PI).sin()).abs().max(..).item()
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut rng = rng(0, 0);
     let mut network = Network {
         first: Linear::new(1, 24, &mut rng),
@@ -58,11 +64,16 @@ fn main() {
     let x = Tensor::from_fn([POINTS, 1], |i| (i[0] as f64 + 0.5) / POINTS as f64);
     let mut sgd = Sgd::new(2e-3).momentum(0.95);
     let mut tape = Tape::new();
+    let [x_before, before] = solution(&network);
     println!("error before: {:.3}", error(&network));
+    let mut history = Vec::new();
     for step in 1..=4000 {
         let cost = network.residual(tape.leaf(x.clone())).square().mean(..);
         let grads = cost.backward();
-        sgd.step(&mut network, &grads).expect("the cost depends on every parameter");
+        sgd.step(&mut network, &grads)?;
+        if step % 20 == 0 {
+            history.push((f64::from(step), cost.item().sqrt(), error(&network)));
+        }
         if step % 500 == 0 {
             println!("step {step:5}: mean square residual {:9.3e}, largest error {:.2e}", cost.item(), error(&network));
         }
@@ -70,5 +81,32 @@ fn main() {
     }
     let error = error(&network);
     println!("the largest error of the solution is {error:.2e}");
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, [x_before, before], solution(&network), &history)?;
+        println!("drawn in {path}");
+    }
     assert!(error < 1e-4, "the solution is found to within 0.0001");
+    Ok(())
+}
+
+fn draw(
+    path: &str,
+    before: [Tensor<f64>; 2],
+    after: [Tensor<f64>; 2],
+    history: &[(f64, f64, f64)],
+) -> Result<(), wengert::report::Error> {
+    // Every eighth point of the grid makes a smooth curve.
+    let curve = |[x, u]: [Tensor<f64>; 2]| x.to_vec().into_iter().zip(u.to_vec()).step_by(8).collect::<Vec<_>>();
+    let truth = (0..=24).map(|i| f64::from(i) / 24.0).map(|x| (x, (PI * x).sin()));
+    let solution = Chart::new("u″ + u³ = f with u(0) = u(1) = 0", Axis::linear("x"), Axis::linear("u"))
+        .line("before training", curve(before))
+        .color(Color::GRAY)
+        .line("after", curve(after))
+        .color(Color::BLUE)
+        .dots("sin πx", truth)
+        .color(Color::RED);
+    let errors = Chart::new("By step", Axis::linear("step"), Axis::log("residual, error"))
+        .line("root mean square residual", history.iter().map(|&(step, residual, _)| (step, residual)))
+        .line("largest error of u", history.iter().map(|&(step, _, error)| (step, error)));
+    Picture::row([solution, errors].map(|chart| chart.size(480.0, 380.0).picture())).save(path)
 }

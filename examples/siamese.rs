@@ -7,10 +7,10 @@
 
 use std::error::Error;
 
-use plotters::prelude::*;
 use wengert::data::digits;
 use wengert::optim::Adam;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Color};
 
 const BATCH: usize = 64;
 /// Unlike pairs are pushed this far apart and no farther.
@@ -84,28 +84,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn draw(path: &str, places: &Tensor, labels: &[i64]) -> Result<(), Box<dyn Error>> {
-    let root = SVGBackend::new(path, (720, 640)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let reach = |axis: usize| {
-        let column = places.narrow(1, axis, 1);
-        column.min(..).item() - 0.3..column.max(..).item() + 0.3
-    };
-    let mut chart = ChartBuilder::on(&root)
-        .caption("New digits in the plane of a Siamese network", ("sans-serif", 22))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(48)
-        .build_cartesian_2d(reach(0), reach(1))?;
-    chart.configure_mesh().x_desc("first number").y_desc("second number").light_line_style(TRANSPARENT).draw()?;
-    let color = |label: i64| HSLColor(label as f64 / 10.0, 0.8, 0.4);
-    let digits = labels.iter().enumerate().map(|(i, &label)| {
-        Text::new(
-            label.to_string(),
-            (places[[i, 0]], places[[i, 1]]),
-            ("sans-serif", 14).into_font().color(&color(label)),
-        )
-    });
-    chart.draw_series(digits)?;
-    Ok(root.present()?)
+fn draw(path: &str, places: &Tensor, labels: &[i64]) -> Result<(), wengert::report::Error> {
+    let place = |(i, &label): (usize, &i64)| (f64::from(places[[i, 0]]), f64::from(places[[i, 1]]), label.to_string());
+    let digits = |digit: i64| labels.iter().enumerate().filter(move |&(_, &label)| label == digit).map(place);
+    let (x, y) = (Axis::linear("first number"), Axis::linear("second number"));
+    let chart = Chart::new("New digits in the plane of a Siamese network", x, y).size(760.0, 640.0);
+    let colored = |chart: Chart, digit| chart.words("", digits(digit)).color(Color::wheel(digit as usize, 10));
+    (0..10).fold(chart, colored).save(path)
 }

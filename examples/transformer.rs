@@ -1,12 +1,13 @@
 //! A small causal transformer (Vaswani et al., 2017) that learns to write numbers in words: "143 one hundred forty-three".
 //!
 //! ```sh
-//! cargo run --example transformer
+//! cargo run --example transformer -- transformer.svg
 //! ```
 
 use wengert::nn::{Embedding, LayerNorm, TransformerBlock};
 use wengert::optim::AdamW;
 use wengert::prelude::*;
+use wengert::report::{Axis, Chart, Picture};
 use wengert::tensor::Rng;
 
 const SYMBOLS: &[u8] = b".0123456789 -abcdefghijklmnopqrstuvwxyz";
@@ -99,6 +100,11 @@ impl Writer {
         }
         text[beginning..].iter().map(|&i| SYMBOLS[i as usize] as char).filter(|&c| c != '.').collect()
     }
+
+    /// How many of these numbers it writes without a mistake.
+    fn right(&self, numbers: &[i64]) -> usize {
+        numbers.iter().filter(|&&n| self.write(n as usize) == words(n as usize)).count()
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -110,6 +116,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", summary(&model));
     let mut adam = AdamW::new(2e-3).weight_decay(0.01);
     let mut tape = Tape::new();
+    let (mut costs, mut right) = (Vec::new(), vec![(0.0, model.right(held_back) as f64)]);
     for step in 1..=1500 {
         if step == 1000 {
             adam.set_lr(5e-4);
@@ -122,12 +129,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         adam.step(&mut model, &cost.backward())?;
         let cost = cost.item();
         tape.reset();
-        if step % 250 == 0 {
+        costs.push((f64::from(step), f64::from(cost)));
+        if step % 100 == 0 {
+            right.push((f64::from(step), model.right(held_back) as f64));
             println!("step {step:4}: cost {cost:.4}; 143 is “{}”", model.write(143));
         }
     }
-    let right = held_back.iter().filter(|&&n| model.write(n as usize) == words(n as usize)).count();
-    println!("of 100 numbers that it has never seen, it writes {right} in the right words");
-    assert!(right >= 90, "it has learned to write numbers");
+    let (_, last) = right[right.len() - 1];
+    println!("of 100 numbers that it has never seen, it writes {last} in the right words");
+    if let Some(path) = std::env::args().nth(1) {
+        draw(&path, costs, right)?;
+        println!("drawn in {path}");
+    }
+    assert!(last >= 90.0, "it has learned to write numbers");
     Ok(())
+}
+
+fn draw(path: &str, costs: Vec<(f64, f64)>, right: Vec<(f64, f64)>) -> Result<(), wengert::report::Error> {
+    let (step, share) = (Axis::linear("step"), Axis::linear("right, %").from(0.0).to(100.0));
+    let cost = Chart::new("Cost of each batch", step.clone(), Axis::log("cost, nats a symbol")).line("", costs);
+    let right = Chart::new("Numbers that it has never seen", step, share).line("", right);
+    Picture::row([cost, right].map(|chart| chart.size(480.0, 360.0).picture())).save(path)
 }

@@ -2,13 +2,16 @@
 //!
 //! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
 //! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs. With the
-//! feature `files` there is also `files` (models and tensors in files).
+//! feature `files` there is also `files` (models and tensors in files), with `report` there is `report` (charts and logs of
+//! a run).
 
 pub use data;
 #[cfg(feature = "files")]
 pub use files;
 pub use nn;
 pub use optim;
+#[cfg(feature = "report")]
+pub use report;
 pub use tensor;
 
 /// What a model file needs: `use wengert::prelude::*`.
