@@ -37,6 +37,9 @@ mod guides {
     struct Files;
     #[doc = include_str!("../docs/adding-an-op.md")]
     struct AddingAnOp;
+    #[cfg(feature = "report")]
+    #[doc = include_str!("../docs/report.md")]
+    struct Report;
     #[doc = include_str!("../docs/data.md")]
     struct Data;
     #[doc = include_str!("../docs/numerics.md")]

@@ -43,6 +43,17 @@ impl Color {
         };
         Color(part(0.0), part(4.0), part(2.0))
     }
+
+    /// From white at 0 to this colour at 1.
+    pub(crate) fn shade(self, share: f64) -> Color {
+        let part = |full: u8| (255.0 + (f64::from(full) - 255.0) * share.clamp(0.0, 1.0)).round() as u8;
+        Color(part(self.0), part(self.1), part(self.2))
+    }
+
+    /// Whether white letters are easier to read on it than black ones.
+    pub(crate) fn is_dark(self) -> bool {
+        0.299 * f64::from(self.0) + 0.587 * f64::from(self.1) + 0.114 * f64::from(self.2) < 140.0
+    }
 }
 
 impl fmt::Display for Color {

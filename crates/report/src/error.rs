@@ -30,4 +30,23 @@ pub enum Error {
         /// What is wrong with it, or what was expected.
         reason: String,
     },
+    /// Columns of a log that are not those of the file, or not as many as a row has values.
+    #[error("{file}: {reason}")]
+    Columns {
+        /// The file.
+        file: String,
+        /// What was found, and what was expected.
+        reason: String,
+    },
+    /// A value that JSON cannot express.
+    #[error("{file}: cannot write the value as JSON: {reason}")]
+    Json {
+        /// The file.
+        file: String,
+        /// What is wrong with the value.
+        reason: String,
+    },
+    /// Labels and predictions that do not belong together, or a class that has no name.
+    #[error("no confusion matrix: {0}")]
+    Classes(String),
 }

@@ -1,3 +1,5 @@
+pub(crate) mod png;
+
 use std::path::Path;
 
 use base64::Engine;
@@ -40,27 +42,9 @@ impl ImageGrid {
     /// # Errors
     /// If the tensor has another shape or pixels of no size.
     pub fn new(images: &Tensor, columns: usize) -> Result<ImageGrid, Error> {
-        let shape = images.shape().to_vec();
-        let (channels, height, width) = match shape[..] {
-            [_, height, width] => (1, height, width),
-            [_, 3, height, width] => (3, height, width),
-            _ => {
-                return Err(Error::Image {
-                    shape,
-                    reason: "expected [n, height, width] or [n, 3, height, width]".into(),
-                });
-            }
-        };
-        if !(1..=1 << 24).contains(&height.saturating_mul(width)) {
-            return Err(Error::Image { shape, reason: "expected from 1 to 2²⁴ pixels in each".into() });
-        }
-        let values = images.to_vec();
-        let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-        // Colours side by side, as image files have them.
-        let pixel = |image: &[f32], i: usize| byte(image[i % channels * height * width + i / channels]);
+        let (channels, height, width) = png::layout(images, 1, "expected [n, height, width] or [n, 3, height, width]")?;
         let size = channels * height * width;
-        let cell = |image: &[f32]| (0..size).map(|i| pixel(image, i)).collect();
-        let cells = values.chunks_exact(size).map(cell).collect();
+        let cells = images.to_vec().chunks_exact(size).map(|image| png::bytes(image, channels)).collect();
         let zoom = (56 / width.max(height)).clamp(1, 8);
         let (columns, inverted, labels, rows) = (columns.max(1), false, Vec::new(), Vec::new());
         Ok(ImageGrid { cells, height, width, channels, columns, zoom, inverted, labels, rows })
@@ -150,22 +134,8 @@ impl ImageGrid {
             px(at.1),
             width * self.zoom,
             self.height * self.zoom,
-            BASE64_STANDARD.encode(self.png(width, &pixels)?)
+            BASE64_STANDARD.encode(png::encode(&pixels, [self.channels, self.height, width])?)
         ));
         Ok(())
-    }
-
-    fn png(&self, width: usize, pixels: &[u8]) -> Result<Vec<u8>, Error> {
-        let height = self.height;
-        let shape = vec![height, width];
-        let failed = |error: png::EncodingError| Error::Image { shape: shape.clone(), reason: error.to_string() };
-        let mut out = Vec::new();
-        let mut encoder = png::Encoder::new(&mut out, width as u32, height as u32);
-        encoder.set_color(if self.channels == 3 { png::ColorType::Rgb } else { png::ColorType::Grayscale });
-        encoder.set_compression(png::Compression::High);
-        let mut writer = encoder.write_header().map_err(failed)?;
-        writer.write_image_data(pixels).map_err(failed)?;
-        writer.finish().map_err(failed)?;
-        Ok(out)
     }
 }

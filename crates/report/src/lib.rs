@@ -1,4 +1,4 @@
-//! Looking at a run: charts and grids of images as SVG.
+//! Looking at a run: charts and images as SVG, logs that other programs read, and a page with all of it.
 //!
 //! ```
 //! # let folder = tempfile::tempdir()?;
@@ -9,20 +9,36 @@
 //!     .line("training", training)
 //!     .line("test", test)
 //!     .save(folder.path().join("learning.svg"))?;
-//! # Ok::<(), report::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! - [`Chart`], [`ImageGrid`] and [`Confusion`] become a [`Picture`], alone or beside others; a [`Histogram`] gives bars;
+//! - [`Report`] puts pictures, tables and text on one HTML page;
+//! - [`CsvLog`] and [`JsonLog`] append a line at a time, and go on after a crash;
+//! - [`EventLog`] writes what TensorBoard shows.
 
 mod chart;
 mod color;
+mod confusion;
 mod error;
+mod histogram;
+mod html;
 mod images;
+mod log;
 mod picture;
 mod save;
 mod svg;
+mod tensorboard;
 mod text;
 
 pub use chart::{Axis, Chart};
 pub use color::Color;
+pub use confusion::Confusion;
 pub use error::Error;
+pub use histogram::Histogram;
+pub use html::Report;
 pub use images::ImageGrid;
+pub use log::{CsvLog, JsonLog};
 pub use picture::Picture;
+pub use serde_json::json;
+pub use tensorboard::EventLog;

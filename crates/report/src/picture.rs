@@ -16,7 +16,7 @@ text.as{fill:inherit}.frame{stroke:#444}.grid{stroke:#e6e6e6}.fine{stroke:#f4f4f
 /// let cost = Chart::new("Cost", Axis::linear("step"), Axis::log("nats")).line("training", by_step(|s| 1.0 / s));
 /// let rate = Chart::new("Rate", Axis::linear("step"), Axis::linear("rate")).line("", by_step(|s| 0.1 / s.sqrt()));
 /// Picture::row([cost.picture(), rate.picture()]).save(folder.path().join("run.svg"))?;
-/// # Ok::<(), report::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Picture {

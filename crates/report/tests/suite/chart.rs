@@ -1,7 +1,7 @@
 //! Charts of ordinary and of awkward values.
 
 use proptest::prelude::*;
-use report::{Axis, Chart, Color, Error, Picture};
+use report::{Axis, Chart, Color, Error, Histogram, Picture};
 
 fn plain() -> Chart {
     Chart::new("Run", Axis::linear("step"), Axis::linear("cost, nats"))
@@ -119,6 +119,19 @@ fn bars_stand_on_zero() {
         svg.split("<rect x=").skip(1).map(|bar| (attribute(bar, "y"), attribute(bar, "height"))).collect();
     assert!((bars[0].0 + bars[0].1 - bars[1].0).abs() < 0.2, "where one ends the other begins: {bars:?}");
     assert!((bars[0].1 - 2.0 * bars[1].1).abs() < 0.3);
+}
+
+#[test]
+fn a_course_has_three_bands_and_a_median() {
+    let at = |step: f64| (step, Histogram::new((0..100).map(|i| step * f64::from(i)), 50));
+    let svg =
+        plain().spread("median", &[at(1.0), at(2.0), (3.0, Histogram::new([], 1)), at(4.0), at(5.0)]).picture().svg();
+    assert_eq!(svg.matches("<polygon").count(), 6, "before and after the step without values");
+    assert_eq!(
+        (svg.matches("<polyline").count(), svg.matches(">median<").count()),
+        (3, 1),
+        "two pieces and the legend"
+    );
 }
 
 #[test]
