@@ -6,6 +6,7 @@ mod rates;
 mod watch;
 
 use std::error::Error;
+use std::time::Duration;
 
 use serde_json::Value;
 use tensor::{Float, Gradients, Module};
@@ -55,11 +56,14 @@ pub struct EpochEvent<'a, T: Float> {
     pub model: &'a dyn Module<T>,
     /// What the epoch came to.
     pub row: &'a Row,
+    /// What its training took, without the validation and without what was done before the run was resumed.
+    pub time: Duration,
     /// The learning rate from now on, for changing it.
     pub lr: &'a mut f64,
 }
 
-/// Something that is told what happens in a run, and may take part in it. Each method does nothing unless it is written.
+/// Something that is told what happens in a run, and may take part in it. Each method does nothing unless it is
+/// written.
 ///
 /// ```
 /// use train::{BoxError, Callback, Flow, StepEvent};

@@ -138,8 +138,8 @@ impl Checkpoint {
         Ok(safetensors::write(path, &self.contents)?)
     }
 
-    /// [`save`](Checkpoint::save), unless there are NaN or infinities in it: training has gone astray then, and the file
-    /// that is there is worth more.
+    /// [`save`](Checkpoint::save), unless there are NaN or infinities in it: training has gone astray then, and the
+    /// file that is there is worth more.
     ///
     /// # Errors
     /// [`Error::Spoiled`], or if it cannot be written.

@@ -12,8 +12,8 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// Whether a score is better than the best one by more than a margin. NaN never is, and anything else is better than
-    /// none.
+    /// Whether a score is better than the best one by more than a margin. NaN never is, and anything else is better
+    /// than none.
     pub fn is_better(self, score: f64, best: Option<f64>, margin: f64) -> bool {
         match (self, best.filter(|best| !best.is_nan())) {
             (_, None) => !score.is_nan(),
@@ -23,8 +23,8 @@ impl Goal {
     }
 }
 
-/// Saves a run after each epoch, and more often if asked to, as `last.safetensors` in a folder; and as `best.safetensors` the
-/// one with the best score.
+/// Saves a run after each epoch, and more often if asked to, as `last.safetensors` in a folder; and as
+/// `best.safetensors` the one with the best score.
 ///
 /// ```
 /// use train::{Checkpoints, Goal};

@@ -2,8 +2,8 @@
 //!
 //! - [`Checkpoint`] keeps everything that a run goes on from in one file, which is replaced as a whole;
 //! - [`Trainer`] is the loop: epochs, steps, validation, checkpoints and resuming to the same bits;
-//! - [`Callback`] is what takes part in it: [`Rates`], [`OnPlateau`], [`EarlyStopping`], [`CsvLog`], [`JsonLog`], [`Watch`]
-//!   and your own;
+//! - [`Callback`] is what takes part in it: [`Rates`], [`OnPlateau`], [`EarlyStopping`], [`CsvLog`], [`JsonLog`],
+//!   [`Watch`] and your own;
 //! - [`Accuracy`], [`Confusion`], [`Mean`] and [`Throughput`] measure, in any loop;
 //! - [`Interrupt`] ends a run after a step when Ctrl-C is pressed, and [`Report`] says how far it is.
 //!

@@ -15,6 +15,8 @@ pub enum Report {
     Auto,
     /// A bar for the epoch under way, and a line for each that is over.
     Bars,
+    /// The bar alone, which shows on a terminal only: for programs that print lines of their own.
+    Bar,
     /// A line for each epoch, and in between whenever so much time is over.
     Lines(Duration),
     /// Nothing.
@@ -41,7 +43,7 @@ impl Reporter {
 
     pub(crate) fn begin(&mut self, run: &RunState, samples: Option<usize>) {
         (self.throughput, self.said) = (Throughput::new(), Instant::now());
-        if self.report == Report::Bars {
+        if matches!(self.report, Report::Bars | Report::Bar) {
             let style = "epoch {prefix} {wide_bar} {pos}/{len} {msg} [{eta}]";
             let style = ProgressStyle::with_template(style).expect("a sound template");
             let bar = samples.map_or_else(ProgressBar::no_length, |samples| ProgressBar::new(samples as u64));
@@ -52,7 +54,7 @@ impl Reporter {
     pub(crate) fn step(&mut self, run: &RunState, examples: usize, samples: Option<usize>) {
         self.throughput.add(examples);
         match self.report {
-            Report::Bars => {
+            Report::Bars | Report::Bar => {
                 self.bar.set_position(run.position as u64);
                 self.bar.set_message(format!("cost {:.4}", run.mean("cost").unwrap_or(f64::NAN)));
             }
@@ -67,10 +69,10 @@ impl Reporter {
         }
     }
 
-    /// The training of an epoch is over; its validation is not counted in its throughput.
-    pub(crate) fn trained(&mut self) -> f64 {
+    /// The training of an epoch is over; its validation is not counted in its time.
+    pub(crate) fn trained(&mut self) -> Throughput {
         self.bar.finish_and_clear();
-        self.throughput.rate()
+        self.throughput
     }
 
     pub(crate) fn epoch(&self, row: &Row, rate: f64) {
@@ -83,7 +85,7 @@ impl Reporter {
     }
 
     fn say(&self, line: std::fmt::Arguments<'_>) {
-        if self.report != Report::Quiet {
+        if matches!(self.report, Report::Bars | Report::Lines(_)) {
             eprintln!("{line}");
         }
     }

@@ -57,8 +57,8 @@ pub enum End {
 ///
 /// It borrows the model and the optimizer until it is dropped; [`model`](Trainer::model) lends the model meanwhile.
 ///
-/// A run that is resumed from a checkpoint ends in the same bits as one that was never interrupted, as long as the closures
-/// depend on nothing but their arguments.
+/// A run that is resumed from a checkpoint ends in the same bits as one that was never interrupted, as long as the
+/// closures depend on nothing but their arguments.
 pub struct Trainer<'a, M, O: Method, T: Float = f32> {
     model: &'a mut M,
     optimizer: &'a mut Optimizer<O, T>,
@@ -133,8 +133,9 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
         Trainer { clip: Some(max), ..self }
     }
 
-    /// Whether a cost or gradient that is NaN or infinite ends the run before it reaches the parameters; it does by default.
-    /// It takes a pass over the gradients. The step is then evaluated once more, to find the op that it comes from.
+    /// Whether a cost or gradient that is NaN or infinite ends the run before it reaches the parameters; it does by
+    /// default. It takes a pass over the gradients. The step is then evaluated once more, to find the op that it comes
+    /// from.
     pub fn guard(self, guard: bool) -> Self {
         Trainer { guard, ..self }
     }
@@ -185,14 +186,14 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
         self.ema.as_ref()
     }
 
-    /// Trains to the end of the last epoch, from where the run stands. `epoch` makes the batches of an epoch, counted from 0;
-    /// `evaluate` gives the cost of a batch.
+    /// Trains to the end of the last epoch, from where the run stands. `epoch` makes the batches of an epoch, counted
+    /// from 0; `evaluate` gives the cost of a batch.
     ///
     /// A panic of a closure leaves the run after the last step that was completed, from where `fit` can go on.
     ///
     /// # Errors
-    /// If a batch cannot be had, a step cannot be made, the cost or a gradient is NaN or infinite, a callback fails or a
-    /// checkpoint cannot be written. The run stands after the last step that was completed.
+    /// If a batch cannot be had, a step cannot be made, the cost or a gradient is NaN or infinite, a callback fails or
+    /// a checkpoint cannot be written. The run stands after the last step that was completed.
     pub fn fit<E: Epoch>(
         &mut self,
         mut epoch: impl FnMut(u64) -> E,
@@ -200,7 +201,9 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
     ) -> Result<End, Error> {
         self.take_back();
         self.optimizer.set_lr(self.run.lr);
-        self.tell(|callback, run| callback.start(run))?;
+        for callback in &mut self.callbacks {
+            callback.start(&self.run).map_err(|source| failed(&**callback, source))?;
+        }
         let mut reporter = Reporter::new(self.report);
         while self.run.epoch < self.epochs && self.run.stopped.is_none() {
             let batches = self.begin(epoch(self.run.epoch))?;
@@ -258,16 +261,6 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
             }
         }
         Ok(false)
-    }
-
-    fn tell(
-        &mut self,
-        mut what: impl FnMut(&mut dyn Callback<T>, &RunState) -> Result<(), crate::BoxError>,
-    ) -> Result<(), Error> {
-        for callback in &mut self.callbacks {
-            what(&mut **callback, &self.run).map_err(|source| failed(&**callback, source))?;
-        }
-        Ok(())
     }
 }
 

@@ -22,7 +22,8 @@ fn cost<'t>(model: &Linear, tape: &'t Tape, (x, y): &(Tensor<f32>, Tensor<f32>))
     Cost::new(out.mse(y.clone()), x.shape()[0])
 }
 
-/// A run with a validation that gives one score after the other, and what it came to; resumed where there is a checkpoint.
+/// A run with a validation that gives one score after the other, and what it came to; resumed where there is a
+/// checkpoint.
 fn run(
     scores: &[f64],
     checkpoints: Option<Checkpoints>,

@@ -111,8 +111,8 @@ fn unfinished(folder: &Path) -> usize {
     names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
 }
 
-/// Kills the child again and again until `times` are over, beginning anew whenever it comes to its end, and compares each end
-/// with that of an undisturbed run.
+/// Kills the child again and again until `times` are over, beginning anew whenever it comes to its end, and compares
+/// each end with that of an undisturbed run.
 fn kill(times: usize) {
     let expected = undisturbed();
     let mut random = rng(11, 0);

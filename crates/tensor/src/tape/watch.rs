@@ -29,10 +29,10 @@ enum Anomalies {
 }
 
 impl<T: Float> Tape<T> {
-    /// Looks for the first NaN or infinity, forward and backward, or stops looking. A result of an op that has one where no
-    /// input has, or such a gradient that an op sends back, is an error (a panic of the op or of `backward`) that names the
-    /// op, the shape and the line that recorded it. A NaN in a constant, leaf or parameter is one too. Every value is
-    /// read once more for it.
+    /// Looks for the first NaN or infinity, forward and backward, or stops looking. A result of an op that has one
+    /// where no input has, or such a gradient that an op sends back, is an error (a panic of the op or of `backward`)
+    /// that names the op, the shape and the line that recorded it. A NaN in a constant, leaf or parameter is one too.
+    /// Every value is read once more for it.
     ///
     /// ```should_panic
     /// use tensor::{Tape, Tensor};
@@ -80,8 +80,8 @@ impl<T: Float> Tape<T> {
         self.update_watching();
     }
 
-    /// What the ops since [`set_profiling`](Tape::set_profiling) have taken, through any number of resets; nothing where it
-    /// was not called.
+    /// What the ops since [`set_profiling`](Tape::set_profiling) have taken, through any number of resets; nothing
+    /// where it was not called.
     ///
     /// ```
     /// use tensor::{Tape, Tensor};

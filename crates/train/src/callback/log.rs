@@ -12,8 +12,8 @@ use tensor::Float;
 use super::{BoxError, Callback, EpochEvent, Flow, StepEvent};
 use crate::{Row, RunState};
 
-/// Writes a CSV file with a row for each epoch. After each the whole file is replaced, so that it is never half a file, and
-/// the rows of a run that was resumed are all there.
+/// Writes a CSV file with a row for each epoch. After each the whole file is replaced, so that it is never half a file,
+/// and the rows of a run that was resumed are all there.
 #[derive(Clone, Debug)]
 pub struct CsvLog {
     path: PathBuf,
@@ -50,8 +50,9 @@ fn table(rows: &[Row]) -> Result<Vec<u8>, BoxError> {
     Ok(table.into_inner().map_err(|error| error.into_error())?)
 }
 
-/// Writes a file of JSON lines: one for every so many steps (`step`, `epoch`, `cost`, `lr`, `norm`, `seconds`), and one for
-/// each epoch. A run that is resumed goes on with the file; lines of steps that it takes again are dropped from it first.
+/// Writes a file of JSON lines: one for every so many steps (`step`, `epoch`, `cost`, `lr`, `norm`, `seconds`), and one
+/// for each epoch. A run that is resumed goes on with the file; lines of steps that it takes again are dropped from it
+/// first.
 pub struct JsonLog {
     path: PathBuf,
     every: u64,

@@ -44,7 +44,8 @@ impl<T: Float> Callback<T> for Rates {
     }
 }
 
-/// Lowers the learning rate when a metric has not become better for a while: a [`Plateau`] that is told it after each epoch.
+/// Lowers the learning rate when a metric has not become better for a while: a [`Plateau`] that is told it after each
+/// epoch.
 ///
 /// ```
 /// use optim::Plateau;

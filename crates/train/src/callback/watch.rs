@@ -61,7 +61,8 @@ pub struct Watched {
     pub gradient: Option<Histogram>,
 }
 
-/// Gives away norms and histograms of all parameters and their gradients, every so many steps, as numbers to draw or write.
+/// Gives away norms and histograms of all parameters and their gradients, every so many steps, as numbers to draw or
+/// write.
 ///
 /// ```
 /// use train::Watch;

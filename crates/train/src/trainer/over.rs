@@ -1,5 +1,7 @@
 //! The end of an epoch: validation, callbacks, the best score, checkpoints.
 
+use std::time::Duration;
+
 use files::Stored;
 use optim::Method;
 use tensor::{Float, Module};
@@ -10,12 +12,13 @@ use crate::{Best, EpochEvent, Error, Flow, Metrics, Row};
 
 impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
     pub(super) fn end_epoch(&mut self, reporter: &mut Reporter) -> Result<(), Error> {
-        let rate = reporter.trained();
+        let throughput = reporter.trained();
+        let (time, rate) = (throughput.elapsed(), throughput.rate());
         let validation = self.validation()?;
         let row = self.run.row(validation);
         reporter.epoch(&row, rate);
         self.run.history.push(row.clone());
-        self.epoch_callbacks(&row)?;
+        self.epoch_callbacks(&row, time)?;
         let is_best = self.is_best(&row)?;
         self.run.epoch += 1;
         (self.run.position, self.run.means) = (0, Default::default());
@@ -36,10 +39,10 @@ impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
         metrics.map_err(|panic| std::panic::resume_unwind(panic))
     }
 
-    fn epoch_callbacks(&mut self, row: &Row) -> Result<(), Error> {
+    fn epoch_callbacks(&mut self, row: &Row, time: Duration) -> Result<(), Error> {
         for callback in &mut self.callbacks {
             let mut lr = self.run.lr;
-            let event = &mut EpochEvent { run: &self.run, model: &*self.model, row, lr: &mut lr };
+            let event = &mut EpochEvent { run: &self.run, model: &*self.model, row, time, lr: &mut lr };
             let flow = callback.epoch(event).map_err(|source| failed(&**callback, source))?;
             self.run.lr = lr;
             self.optimizer.set_lr(lr);

@@ -52,8 +52,8 @@ impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
         self.checkpoint()?.save_finite(path)
     }
 
-    /// Takes up the run in the folder of its [`Checkpoints`](crate::Checkpoints) where there is one; says whether there was.
-    /// Unfinished files that a killed process has left there are removed.
+    /// Takes up the run in the folder of its [`Checkpoints`](crate::Checkpoints) where there is one; says whether there
+    /// was. Unfinished files that a killed process has left there are removed.
     ///
     /// # Errors
     /// If the file cannot be read or belongs to another model. The run is then as it was.

@@ -72,9 +72,11 @@ fn scale<T: Float>(grads: &mut Gradients<T>, factor: f64) {
 }
 
 impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
-    /// Takes a step that was begun and not completed back.
+    /// Takes a step that was begun and not completed back, and so the end of an epoch.
     pub(super) fn take_back(&mut self) {
         self.tape.reset();
+        let epoch = self.run.epoch;
+        self.run.history.retain(|row| row.epoch < epoch);
         if let Some(before) = self.begun.take() {
             before.restore(self.model, &self.tape);
         }
