@@ -26,7 +26,7 @@ pub use saved::Saved;
 ///
 /// let mut model = Linear::<f32>::new(3, 2, &mut rng(0, 0));
 /// let mut adam = Adam::new(0.01);
-/// let tape = Tape::seeded(7);
+/// let tape = Tape::<f32>::seeded(7);
 /// let (epoch, position) = (3u64, 640usize);
 ///
 /// let mut checkpoint = Checkpoint::new();

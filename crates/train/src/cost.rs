@@ -6,6 +6,7 @@ use tensor::{Float, Var};
 /// The cost of a batch, how many examples that is the mean of, and what else is to be known of it.
 ///
 /// ```
+/// # use nn::Costs;
 /// # use tensor::{Tape, Tensor};
 /// # use train::Cost;
 /// # let tape = Tape::<f32>::new();

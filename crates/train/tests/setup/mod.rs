@@ -79,7 +79,7 @@ impl<'a> Setup<'a> {
             .report(Report::Quiet)
             .interrupt(self.interrupt.clone())
             .with(OnPlateau::new("cost", Plateau::new(0.01).patience(0).factor(0.7)))
-            .with(EarlyStopping::new("validation.accuracy", Goal::Max).patience(100))
+            .with(EarlyStopping::new("validation.accuracy", Goal::Max).patience(1_000_000))
             .with(callback)
             .validate(|model: &Model| {
                 let mut accuracy = Accuracy::new();
