@@ -3,7 +3,7 @@
 //! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
 //! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs. With the
 //! feature `files` there is also `files` (models and tensors in files), with `report` there is `report` (charts and logs of
-//! a run).
+//! a run), and with `train` there is `train` (a training loop, checkpoints, metrics).
 
 pub use data;
 #[cfg(feature = "files")]
@@ -13,6 +13,8 @@ pub use optim;
 #[cfg(feature = "report")]
 pub use report;
 pub use tensor;
+#[cfg(feature = "train")]
+pub use train;
 
 /// What a model file needs: `use wengert::prelude::*`.
 pub mod prelude {
@@ -42,6 +44,9 @@ mod guides {
     struct Report;
     #[doc = include_str!("../docs/data.md")]
     struct Data;
+    #[cfg(feature = "train")]
+    #[doc = include_str!("../docs/training.md")]
+    struct Training;
     #[doc = include_str!("../docs/numerics.md")]
     struct Numerics;
     #[doc = include_str!("../docs/design.md")]
