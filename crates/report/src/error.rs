@@ -14,6 +14,9 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A file could not be written as a whole.
+    #[error("cannot write {0}")]
+    File(#[from] files::Error),
     /// The file's ending names no format that can be written.
     #[error("{file}: no picture format has this ending, expected one of {known}")]
     Format {

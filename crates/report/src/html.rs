@@ -1,8 +1,9 @@
 use std::fmt::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::svg::escape;
-use crate::{Chart, Error, ImageGrid, Picture, save};
+use crate::{Chart, Error, ImageGrid, Picture};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -110,7 +111,7 @@ impl Report {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        save::whole(path.as_ref(), self.html().as_bytes())
+        Ok(files::atomic::write(path, |file| file.write_all(self.html().as_bytes()))?)
     }
 }
 

@@ -26,7 +26,6 @@ mod html;
 mod images;
 mod log;
 mod picture;
-mod save;
 mod svg;
 mod tensorboard;
 mod text;

@@ -1,7 +1,8 @@
+use std::io::Write;
 use std::path::Path;
 
+use crate::Error;
 use crate::svg::{Anchor, Svg, px};
-use crate::{Error, save};
 
 /// The colours of everything but the series: presentation for pages that say nothing else.
 const STYLE: &str = "text{fill:#222;font-family:Helvetica,Arial,'DejaVu Sans',sans-serif}\
@@ -82,7 +83,7 @@ impl Picture {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         match path.extension().and_then(|ending| ending.to_str()) {
-            Some("svg") => save::whole(path, self.svg().as_bytes()),
+            Some("svg") => Ok(files::atomic::write(path, |file| file.write_all(self.svg().as_bytes()))?),
             _ => Err(Error::Format { file: path.display().to_string(), known: "`.svg`" }),
         }
     }
