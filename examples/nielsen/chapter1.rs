@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::chart::{Axis, Chart};
+use super::chart::{Axis, Chart, History};
 use super::lab::Lab;
 use super::network::Cost;
 use super::training::{Settings, Trainer};

@@ -5,13 +5,21 @@ use std::time::Instant;
 
 use wengert::prelude::Images;
 
-use super::chart::{Axis, Chart};
+use super::chart::{Axis, Chart, History};
 use super::lab::Lab;
 use super::training::{Epoch, Settings, Trainer};
 
-const EPOCH: Axis = Axis::linear("epoch");
-const COST: Axis = Axis::linear("cost per image");
-const ACCURACY: Axis = Axis::linear("accuracy, %");
+fn epoch() -> Axis {
+    Axis::linear("epoch")
+}
+
+fn cost() -> Axis {
+    Axis::linear("cost per image, nats")
+}
+
+fn accuracy() -> Axis {
+    Axis::linear("accuracy, %")
+}
 
 /// What the training images of the small experiments are.
 const FEW: usize = 1000;
@@ -24,9 +32,10 @@ pub(crate) fn weight_init(lab: &Lab, hidden: usize) -> Result<(), Box<dyn Error>
     trainer.restart_large();
     println!("\nWeights from N(0, 1)");
     let large = lab.train(&mut trainer, lab.epochs(30));
-    let chart = Chart::new(format!("Initial weights, {hidden} hidden neurons: validation accuracy"), EPOCH, ACCURACY)
-        .history("from N(0, 1/inputs)", &default, |epoch| epoch.evaluation.accuracy())
-        .history("from N(0, 1)", &large, |epoch| epoch.evaluation.accuracy());
+    let chart =
+        Chart::new(format!("Initial weights, {hidden} hidden neurons: validation accuracy"), epoch(), accuracy())
+            .history("from N(0, 1/inputs)", &default, |epoch| epoch.evaluation.accuracy())
+            .history("from N(0, 1)", &large, |epoch| epoch.evaluation.accuracy());
     lab.draw(&format!("weight-init-{hidden}.svg"), &chart)
 }
 
@@ -55,10 +64,10 @@ fn long_run(lab: &Lab, hidden: usize, lambda: f64, training: &Images, epochs: us
 }
 
 fn draw_run(lab: &Lab, name: &str, title: &str, history: &[Epoch]) -> Result<(), Box<dyn Error>> {
-    let cost = Chart::new(format!("{title}: cost"), EPOCH, COST)
+    let cost = Chart::new(format!("{title}: cost"), epoch(), cost())
         .history("training", history, |epoch| epoch.training.cost)
         .history("test", history, |epoch| epoch.evaluation.cost);
-    let accuracy = Chart::new(format!("{title}: accuracy"), EPOCH, ACCURACY)
+    let accuracy = Chart::new(format!("{title}: accuracy"), epoch(), accuracy())
         .history("training", history, |epoch| epoch.training.accuracy())
         .history("test", history, |epoch| epoch.evaluation.accuracy());
     lab.draw(&format!("{name}-cost.svg"), &cost)?;
@@ -80,7 +89,7 @@ pub(crate) fn momentum(lab: &Lab, coefficients: &[f64], eta: f64) -> Result<(), 
 }
 
 fn compare_costs(lab: &Lab, title: &str, runs: Vec<(String, Settings)>, epochs: usize) -> Chart {
-    runs.into_iter().fold(Chart::new(title, EPOCH, COST), |chart, (name, settings)| {
+    runs.into_iter().fold(Chart::new(title, epoch(), cost()), |chart, (name, settings)| {
         println!("\n{name}; evaluated on the validation images");
         let mut trainer = Trainer::new(&[784, 30, 10], settings, &lab.training, &lab.validation, lab.seed);
         let history = lab.train(&mut trainer, epochs);
@@ -104,7 +113,7 @@ pub(crate) fn more_data(lab: &Lab) -> Result<(), Box<dyn Error>> {
         println!("{size:>6} images, {epochs:>5} epochs: {measure}   {:.1} s", start.elapsed().as_secs_f64());
         points.push((size as f64, measure.accuracy()));
     }
-    let chart = Chart::new("More data: validation accuracy", Axis::log("training images"), ACCURACY)
+    let chart = Chart::new("More data: validation accuracy", Axis::log("training images"), accuracy())
         .line("30 hidden neurons, cross-entropy, L2", points);
     lab.draw("more-data.svg", &chart)
 }
@@ -133,7 +142,7 @@ pub(crate) fn early_stopping(lab: &Lab, patience: usize, eta: f64) -> Result<(),
         waited = 0;
     }
     println!("Best: {best} / {} after {} epochs", lab.validation.len(), history.len());
-    let chart = Chart::new("Early stopping: validation accuracy", EPOCH, ACCURACY)
+    let chart = Chart::new("Early stopping: validation accuracy", epoch(), accuracy())
         .history("validation", &history, |epoch| epoch.evaluation.accuracy())
         .dots("η halved", halved);
     lab.draw("early-stopping.svg", &chart)

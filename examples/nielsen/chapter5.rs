@@ -29,7 +29,7 @@ pub(crate) fn run(lab: &Lab, depths: &[usize]) -> Result<(), Box<dyn Error>> {
         let chart = (0..depth).fold(
             Chart::new(title, Axis::linear("epoch"), Axis::log("‖δ‖, norm of the error")),
             |chart, layer| {
-                let points = norms.iter().enumerate().map(|(epoch, norms)| (epoch as f64, norms[layer])).collect();
+                let points = norms.iter().enumerate().map(|(epoch, norms)| (epoch as f64, norms[layer]));
                 chart.line(format!("hidden layer {}", layer + 1), points)
             },
         );

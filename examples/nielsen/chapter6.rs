@@ -179,7 +179,7 @@ impl Course<'_> {
     fn draw(&self, history: &[[(f64, f64); 3]]) -> Result<(), Box<dyn Error>> {
         let architecture = self.settings.architecture;
         let title = format!("Convolutional network ({architecture:?}): accuracy");
-        let curve = |which: usize| history.iter().map(|epoch| epoch[which]).collect();
+        let curve = |which: usize| history.iter().map(move |epoch| epoch[which]);
         let chart = Chart::new(title, Axis::linear("epoch"), Axis::linear("accuracy, %"))
             .line("training mini-batches", curve(0))
             .line("validation", curve(1))

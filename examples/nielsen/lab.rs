@@ -62,8 +62,8 @@ impl Lab {
 
     pub(crate) fn draw(&self, file: &str, chart: &Chart) -> Result<(), Box<dyn Error>> {
         let path = self.common.out.join(file);
-        chart.draw(&path)?;
-        println!("{}: {}", chart.title, path.display());
+        chart.save(&path)?;
+        println!("{}: {}", chart.title(), path.display());
         Ok(())
     }
 }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::Path;
 
 use tensor::Tensor;
@@ -10,13 +11,14 @@ use crate::{Color, Error, Picture, text};
 /// ```
 /// use report::Confusion;
 /// use tensor::Tensor;
-/// let (truth, predicted) = (Tensor::from([0i64, 0, 1, 1, 1]), Tensor::from([0i64, 1, 1, 1, 0]));
-/// let confusion = Confusion::new(&truth, &predicted, ["cat", "dog"])?;
-/// assert_eq!((confusion.count(1, 0), confusion.right()), (1, 3));
+/// let mut confusion = Confusion::new(["cat", "dog"]);
+/// confusion.add(&Tensor::from([0, 1, 1, 1, 0]), &Tensor::from([0, 0, 1, 1, 1]));
+/// assert_eq!((confusion.count(1, 0), confusion.right(), confusion.accuracy()), (1, 3, 0.6));
+/// assert_eq!((confusion.recall(0), confusion.precision(1)), (0.5, 2.0 / 3.0));
+/// assert_eq!(confusion.to_string(), "      cat  dog\n cat    1    1\n dog    1    2\n");
 /// let picture = confusion.picture("Cats and dogs");
-/// # Ok::<(), report::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     names: Vec<String>,
     /// Row by row: the truth is the row.
@@ -26,30 +28,45 @@ pub struct Confusion {
 const TEXT: f64 = 12.0;
 
 impl Confusion {
-    /// Counts pairs of what is and what was predicted; class `i` has the ith name.
+    /// Of classes with these names.
+    pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Confusion {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        Confusion { counts: vec![0; names.len() * names.len()], names }
+    }
+
+    /// Of so many classes, which are called by their numbers.
+    pub fn of(classes: usize) -> Confusion {
+        Confusion::new((0..classes).map(|class| class.to_string()))
+    }
+
+    /// Adds examples: the classes that a model gives them, and their labels.
+    ///
+    /// # Panics
+    /// If there are more of the one than of the other, or one is no class.
+    #[track_caller]
+    pub fn add(&mut self, predicted: &Tensor<i64>, labels: &Tensor<i64>) {
+        self.try_add(predicted, labels).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// As [`add`](Confusion::add).
     ///
     /// # Errors
-    /// If there are more of the one than of the other, or a class without a name.
-    pub fn new<S: Into<String>>(
-        truth: &Tensor<i64>,
-        predicted: &Tensor<i64>,
-        names: impl IntoIterator<Item = S>,
-    ) -> Result<Confusion, Error> {
-        let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        let (truth, predicted) = (truth.to_vec(), predicted.to_vec());
-        if truth.len() != predicted.len() {
-            return Err(Error::Classes(format!("found {} labels and {} predictions", truth.len(), predicted.len())));
+    /// If there are more of the one than of the other, or one is no class; nothing is added then.
+    pub fn try_add(&mut self, predicted: &Tensor<i64>, labels: &Tensor<i64>) -> Result<(), Error> {
+        let (predicted, labels) = (predicted.to_vec(), labels.to_vec());
+        if predicted.len() != labels.len() {
+            let found = format!("found {} labels and {} predictions", labels.len(), predicted.len());
+            return Err(Error::Classes(found));
         }
-        let mut counts = vec![0; names.len() * names.len()];
-        for (truth, predicted) in truth.into_iter().zip(predicted) {
-            let class = |class: i64| usize::try_from(class).ok().filter(|&class| class < names.len());
-            let (Some(row), Some(column)) = (class(truth), class(predicted)) else {
-                let found = if class(truth).is_none() { truth } else { predicted };
-                return Err(Error::Classes(format!("found class {found}, expected one of {} names", names.len())));
-            };
-            counts[row * names.len() + column] += 1;
-        }
-        Ok(Confusion { names, counts })
+        let cell = |(&predicted, &label)| Ok(self.class(label)? * self.names.len() + self.class(predicted)?);
+        let cells = predicted.iter().zip(&labels).map(cell).collect::<Result<Vec<usize>, Error>>()?;
+        cells.into_iter().for_each(|cell| self.counts[cell] += 1);
+        Ok(())
+    }
+
+    fn class(&self, class: i64) -> Result<usize, Error> {
+        let known = usize::try_from(class).ok().filter(|&class| class < self.names.len());
+        known.ok_or_else(|| Error::Classes(format!("found class {class}, expected one of {}", self.names.len())))
     }
 
     /// How often one class was taken for another.
@@ -65,6 +82,31 @@ impl Confusion {
     /// How often the prediction was right.
     pub fn right(&self) -> u64 {
         (0..self.names.len()).map(|class| self.count(class, class)).sum()
+    }
+
+    /// The part of the examples of a class that were found to be of it; NaN without any.
+    ///
+    /// # Panics
+    /// If there is no such class.
+    #[track_caller]
+    pub fn recall(&self, class: usize) -> f64 {
+        let all: u64 = (0..self.names.len()).map(|predicted| self.count(class, predicted)).sum();
+        self.count(class, class) as f64 / all as f64
+    }
+
+    /// The part of the examples found to be of a class that are of it; NaN without any.
+    ///
+    /// # Panics
+    /// If there is no such class.
+    #[track_caller]
+    pub fn precision(&self, class: usize) -> f64 {
+        let all: u64 = (0..self.names.len()).map(|truth| self.count(truth, class)).sum();
+        self.count(class, class) as f64 / all as f64
+    }
+
+    /// The part of all examples whose prediction was right; NaN without any.
+    pub fn accuracy(&self) -> f64 {
+        self.right() as f64 / self.counts.iter().sum::<u64>() as f64
     }
 
     /// Draws the counts under a title: the share of a row as shade, blue where right, red where wrong.
@@ -114,5 +156,20 @@ impl Confusion {
     /// As [`Picture::save`].
     pub fn save(&self, title: &str, path: impl AsRef<Path>) -> Result<(), Error> {
         self.picture(title).save(path)
+    }
+}
+
+impl fmt::Display for Confusion {
+    /// A row for each class, a column for each prediction.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts.iter().map(u64::to_string);
+        let width = counts.chain(self.names.iter().cloned()).map(|text| text.chars().count()).max().unwrap_or(0) + 1;
+        let mut line = |name: &str, cells: Vec<String>| {
+            let cells: String = cells.into_iter().map(|cell| format!(" {cell:>width$}")).collect();
+            writeln!(f, "{name:>width$}{cells}")
+        };
+        line("", self.names.clone())?;
+        let rows = self.names.iter().zip(self.counts.chunks(self.names.len().max(1)));
+        rows.into_iter().try_for_each(|(name, row)| line(name, row.iter().map(u64::to_string).collect()))
     }
 }

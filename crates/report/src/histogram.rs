@@ -76,6 +76,11 @@ impl Histogram {
         if self.count() == 0 { f64::NAN } else { self.max }
     }
 
+    /// The values below which 0, 5, 25, 50, 75, 95 and 100 % of all lie: see [`quantile`](Histogram::quantile).
+    pub fn percentiles(&self) -> [f64; 7] {
+        [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0].map(|share| self.quantile(share))
+    }
+
     /// Bars for [`Chart::bars`](crate::Chart::bars).
     pub fn bars(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
         self.counts.iter().enumerate().map(|(i, &count)| (self.edge(i), self.edge(i + 1), count as f64))

@@ -1,7 +1,9 @@
 //! What can be done between the steps of a run.
 
 mod early_stopping;
+mod event_files;
 mod log;
+mod page;
 mod rates;
 mod watch;
 
@@ -12,9 +14,11 @@ use serde_json::Value;
 use tensor::{Float, Gradients, Module};
 
 pub use early_stopping::EarlyStopping;
-pub use log::{CsvLog, JsonLog};
+pub use event_files::EventFiles;
+pub use log::{EpochLog, StepLog};
+pub use page::Page;
 pub use rates::{OnPlateau, Rates};
-pub use watch::{Histogram, Watch, Watched};
+pub use watch::{Watch, Watched};
 
 use crate::{Row, RunState};
 

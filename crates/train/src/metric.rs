@@ -1,12 +1,10 @@
 //! Measures of how well a model does; each is a value that batches are added to.
 
-mod confusion;
 mod throughput;
 
 use serde::{Deserialize, Serialize};
 use tensor::{Float, Tensor};
 
-pub use confusion::Confusion;
 pub use throughput::Throughput;
 
 use crate::number;

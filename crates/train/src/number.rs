@@ -49,3 +49,19 @@ pub(crate) mod map {
         written.into_iter().map(|(name, x)| Ok((name, x.number()?))).collect()
     }
 }
+
+/// Arrays of numbers.
+pub(crate) mod array {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer, const N: usize>(array: &[f64; N], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(array.iter().map(|&x| Written::from(x)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[f64; N], D::Error> {
+        let written: Vec<Written> = Deserialize::deserialize(from)?;
+        let numbers = written.into_iter().map(Written::number).collect::<Result<Vec<f64>, D::Error>>()?;
+        let expected = |numbers: Vec<f64>| D::Error::custom(format!("found {} numbers, expected {N}", numbers.len()));
+        numbers.try_into().map_err(expected)
+    }
+}

@@ -9,8 +9,8 @@ use optim::{Ema, Method, Optimizer};
 use tensor::{Float, Module, Tape};
 
 use crate::Epoch;
-use crate::report::Reporter;
-use crate::{Callback, Checkpoints, Cost, Error, Interrupt, Metrics, Report, RunState};
+use crate::progress::Reporter;
+use crate::{Callback, Checkpoints, Cost, Error, Interrupt, Metrics, Progress, RunState};
 use step::Snapshot;
 
 /// How a run ended.
@@ -30,12 +30,12 @@ pub enum End {
 /// use nn::{Costs, Linear};
 /// use optim::Sgd;
 /// use tensor::rng;
-/// use train::{Accuracy, Cost, End, Report, Trainer};
+/// use train::{Accuracy, Cost, End, Progress, Trainer};
 ///
 /// let (digits, test) = data::digits::generate(120, 1).split(100);
 /// let mut model = Linear::<f32>::new(784, 10, &mut rng(0, 0));
 /// let mut sgd = Sgd::new(0.1);
-/// let mut trainer = Trainer::new(&mut model, &mut sgd).epochs(2).report(Report::Quiet).validate(|model: &Linear| {
+/// let mut trainer = Trainer::new(&mut model, &mut sgd).epochs(2).progress(Progress::Quiet).validate(|model: &Linear| {
 ///     let mut accuracy = Accuracy::new();
 ///     for batch in test.batches(100) {
 ///         let tape = tensor::Tape::inference();
@@ -72,7 +72,7 @@ pub struct Trainer<'a, M, O: Method, T: Float = f32> {
     validate: Option<Validate<'a, M>>,
     callbacks: Vec<Box<dyn Callback<T> + 'a>>,
     checkpoints: Option<Checkpoints>,
-    report: Report,
+    progress: Progress,
     interrupt: Interrupt,
     /// What a step that has begun and not ended is taken back to.
     begun: Option<Snapshot<T>>,
@@ -97,7 +97,7 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
             validate: None,
             callbacks: Vec::new(),
             checkpoints: None,
-            report: Report::Auto,
+            progress: Progress::Auto,
             interrupt: Interrupt::new(),
             begun: None,
         }
@@ -162,8 +162,8 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
     }
 
     /// What it says of itself.
-    pub fn report(self, report: Report) -> Self {
-        Trainer { report, ..self }
+    pub fn progress(self, progress: Progress) -> Self {
+        Trainer { progress, ..self }
     }
 
     /// What ends it after the step under way: [`Interrupt::on_ctrl_c`] as a rule.
@@ -204,7 +204,7 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
         for callback in &mut self.callbacks {
             callback.start(&self.run).map_err(|source| failed(&**callback, source))?;
         }
-        let mut reporter = Reporter::new(self.report);
+        let mut reporter = Reporter::new(self.progress);
         while self.run.epoch < self.epochs && self.run.stopped.is_none() {
             let batches = self.begin(epoch(self.run.epoch))?;
             if !self.train(batches, &mut evaluate, &mut reporter)? {

@@ -13,7 +13,7 @@ use series::{Marks, Series};
 use ticks::Tick;
 
 use crate::svg::{Anchor, Svg, px};
-use crate::{Color, Error, Histogram, Picture, text};
+use crate::{Color, Error, Picture, text};
 
 /// Series of points on two axes: lines, dots, bands, bars and words, with a legend above them, where it hides nothing.
 ///
@@ -80,15 +80,15 @@ impl Chart {
     }
 
     /// With the course of how values are spread: all of them in a light band, nine tenths in a darker one, half in the
-    /// darkest, and their median as a line, which has the name.
-    pub fn spread<'a>(self, name: impl Into<String>, steps: impl IntoIterator<Item = &'a (f64, Histogram)>) -> Chart {
+    /// darkest, and their median as a line, which has the name. Each step has its [`Histogram::percentiles`](crate::Histogram::percentiles).
+    pub fn spread(self, name: impl Into<String>, steps: impl IntoIterator<Item = (f64, [f64; 7])>) -> Chart {
         let (color, steps) = (Color::nth(self.series.len()), steps.into_iter().collect::<Vec<_>>());
-        let band = |chart: Chart, tail: f64| {
-            let edges = steps.iter().map(|(step, values)| (*step, values.quantile(tail), values.quantile(1.0 - tail)));
+        let band = |chart: Chart, tail: usize| {
+            let edges = steps.iter().map(|(step, values)| (*step, values[tail], values[6 - tail]));
             chart.band("", edges).color(color)
         };
-        let median = steps.iter().map(|(step, values)| (*step, values.quantile(0.5)));
-        [0.0, 0.05, 0.25].into_iter().fold(self, band).line(name, median).color(color)
+        let median = steps.iter().map(|(step, values)| (*step, values[3]));
+        (0..3).fold(self, band).line(name, median).color(color)
     }
 
     /// With a word centred at each of these points.

@@ -1,11 +1,12 @@
 //! Runs written down, for other programs.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use report::JsonLog;
 use serde_json::{Value, json};
 use tensor::Float;
 
@@ -15,20 +16,20 @@ use crate::{Row, RunState};
 /// Writes a CSV file with a row for each epoch. After each the whole file is replaced, so that it is never half a file,
 /// and the rows of a run that was resumed are all there.
 #[derive(Clone, Debug)]
-pub struct CsvLog {
+pub struct EpochLog {
     path: PathBuf,
 }
 
-impl CsvLog {
+impl EpochLog {
     /// To this file; one that is there is replaced.
-    pub fn new(path: impl Into<PathBuf>) -> CsvLog {
-        CsvLog { path: path.into() }
+    pub fn new(path: impl Into<PathBuf>) -> EpochLog {
+        EpochLog { path: path.into() }
     }
 }
 
-impl<T: Float> Callback<T> for CsvLog {
+impl<T: Float> Callback<T> for EpochLog {
     fn name(&self) -> &'static str {
-        "csv log"
+        "epoch log"
     }
 
     fn epoch(&mut self, event: &mut EpochEvent<'_, T>) -> Result<Flow, BoxError> {
@@ -53,17 +54,17 @@ fn table(rows: &[Row]) -> Result<Vec<u8>, BoxError> {
 /// Writes a file of JSON lines: one for every so many steps (`step`, `epoch`, `cost`, `lr`, `norm`, `seconds`), and one
 /// for each epoch. A run that is resumed goes on with the file; lines of steps that it takes again are dropped from it
 /// first.
-pub struct JsonLog {
+pub struct StepLog {
     path: PathBuf,
     every: u64,
     start: Instant,
-    file: Option<File>,
+    log: Option<JsonLog>,
 }
 
-impl JsonLog {
+impl StepLog {
     /// To this file, every step.
-    pub fn new(path: impl Into<PathBuf>) -> JsonLog {
-        JsonLog { path: path.into(), every: 1, start: Instant::now(), file: None }
+    pub fn new(path: impl Into<PathBuf>) -> StepLog {
+        StepLog { path: path.into(), every: 1, start: Instant::now(), log: None }
     }
 
     /// A line for every so many steps only.
@@ -71,18 +72,13 @@ impl JsonLog {
     /// # Panics
     /// If that is 0.
     #[track_caller]
-    pub fn every(self, steps: u64) -> JsonLog {
-        assert!(steps > 0, "json log: every 0 steps, expected at least 1");
-        JsonLog { every: steps, ..self }
+    pub fn every(self, steps: u64) -> StepLog {
+        assert!(steps > 0, "step log: every 0 steps, expected at least 1");
+        StepLog { every: steps, ..self }
     }
 
-    /// A line as one call to the operating system, so that none is written in parts.
     fn line(&mut self, line: &Value) -> Result<(), BoxError> {
-        let said = |error| format!("{}: cannot write: {error}", self.path.display());
-        if let Some(file) = &mut self.file {
-            file.write_all(format!("{line}\n").as_bytes()).map_err(said)?;
-        }
-        Ok(())
+        Ok(self.log.as_mut().map_or(Ok(()), |log| log.write(line))?)
     }
 
     /// The lines there are of what is before the place where the run stands.
@@ -100,16 +96,16 @@ impl JsonLog {
     }
 }
 
-impl<T: Float> Callback<T> for JsonLog {
+impl<T: Float> Callback<T> for StepLog {
     fn name(&self) -> &'static str {
-        "json log"
+        "step log"
     }
 
     fn start(&mut self, run: &RunState) -> Result<(), BoxError> {
         let said = |error| format!("{}: cannot go on with it: {error}", self.path.display());
         let kept = self.kept(run).map_err(said)?;
         files::atomic::write(&self.path, |file| file.write_all(kept.as_bytes()))?;
-        self.file = Some(OpenOptions::new().append(true).open(&self.path).map_err(said)?);
+        self.log = Some(JsonLog::open(&self.path)?);
         self.start = Instant::now();
         Ok(())
     }

@@ -7,7 +7,7 @@ use optim::Method;
 use tensor::{Float, Module};
 
 use super::{Trainer, failed};
-use crate::report::Reporter;
+use crate::progress::Reporter;
 use crate::{Best, EpochEvent, Error, Flow, Metrics, Row};
 
 impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {

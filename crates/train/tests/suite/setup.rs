@@ -9,7 +9,7 @@ use nn::{BatchNorm, Costs, Dropout, Linear, Module};
 use optim::{Adam, Ema, Plateau};
 use tensor::{Tape, Tensor, Var, rng};
 use train::{
-    Accuracy, Callback, Checkpoints, Cost, EarlyStopping, Goal, Interrupt, OnPlateau, Report, Trainer, correct,
+    Accuracy, Callback, Checkpoints, Cost, EarlyStopping, Goal, Interrupt, OnPlateau, Progress, Trainer, correct,
 };
 
 #[derive(Module)]
@@ -76,7 +76,7 @@ impl<'a> Setup<'a> {
             .accumulate(2)
             .clip_norm(1.0)
             .ema(Ema::new(0.9))
-            .report(Report::Quiet)
+            .progress(Progress::Quiet)
             .interrupt(self.interrupt.clone())
             .with(OnPlateau::new("cost", Plateau::new(0.01).patience(0).factor(0.7)))
             .with(EarlyStopping::new("validation.accuracy", Goal::Max).patience(1_000_000))

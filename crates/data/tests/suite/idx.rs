@@ -1,48 +1,14 @@
 //! The IDX reader against files that are cut, bent, or lie about their size.
 
-// A counting allocator is the one way to see what a header makes the reader set aside.
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 
+use crate::allocation::largest;
 use data::idx::{self, Idx};
 use data::{Error, digits};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-
-thread_local! {
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Watching;
-
-// SAFETY: every call goes on to the system allocator with its arguments unchanged.
-unsafe impl GlobalAlloc for Watching {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.set(LARGEST.get().max(layout.size()));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from the system allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watching = Watching;
-
-/// The largest single allocation, in bytes, that `work` makes in this thread.
-fn largest_allocation<R>(work: impl FnOnce() -> R) -> (usize, R) {
-    LARGEST.set(0);
-    let result = work();
-    (LARGEST.get(), result)
-}
 
 fn header(code: u8, dims: &[u32]) -> Vec<u8> {
     let mut bytes = vec![0, 0, code, dims.len() as u8];
@@ -160,12 +126,12 @@ fn hostile_dimensions_allocate_nothing() {
         &[&[most], &[most, most], &[most, most, most], &[60_000, 28, 28], &[1 << 31, 2], &[0, most, most, most]];
     for dims in hostile.iter().copied().chain([&[most; 255][..], &[2; 255], &[2; 64], &[2; 63]]) {
         let file = idx_file(dims, &[1, 2, 3]);
-        let (plain, result) = largest_allocation(|| idx::parse(&file, "hostile"));
+        let (plain, result) = largest(|| idx::parse(&file, "hostile"));
         result.expect_err(&format!("{dims:?}"));
         assert!(plain <= 8 * 255, "{dims:?}: allocated {plain} bytes");
 
         let packed = gzip(&file);
-        let (gzip, result) = largest_allocation(|| idx::parse(&packed, "hostile"));
+        let (gzip, result) = largest(|| idx::parse(&packed, "hostile"));
         result.expect_err(&format!("{dims:?} in gzip"));
         assert!(gzip <= 1 << 16, "{dims:?} in gzip: allocated {gzip} bytes");
     }
@@ -178,7 +144,7 @@ fn a_gzip_file_sets_aside_at_most_twice_what_it_holds() {
     let noise: Vec<u8> = words.map(|word| (word >> 9) as u8).take(40_000).collect();
     let packed = gzip(&idx_file(&[41_000_000], &noise));
     assert!(packed.len() > 40_000, "noise does not compress");
-    let (largest, result) = largest_allocation(|| idx::parse(&packed, "liar"));
+    let (largest, result) = largest(|| idx::parse(&packed, "liar"));
     assert!(matches!(result.unwrap_err(), Error::Length { found: 40_000, expected: 41_000_000, .. }));
     assert!(largest <= 1 << 20, "allocated {largest} bytes");
 }

@@ -9,7 +9,7 @@ use crate::{Row, RunState, Throughput};
 
 /// What a run says of itself while it goes on. All of it goes to standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Report {
+pub enum Progress {
     /// Bars on a terminal, lines elsewhere, every ten seconds.
     #[default]
     Auto,
@@ -23,27 +23,27 @@ pub enum Report {
     Quiet,
 }
 
-/// A report under way.
+/// What tells of a run under way.
 pub(crate) struct Reporter {
-    report: Report,
+    progress: Progress,
     bar: ProgressBar,
     throughput: Throughput,
     said: Instant,
 }
 
 impl Reporter {
-    pub(crate) fn new(report: Report) -> Reporter {
-        let report = match report {
-            Report::Auto if stderr().is_terminal() => Report::Bars,
-            Report::Auto => Report::Lines(Duration::from_secs(10)),
-            report => report,
+    pub(crate) fn new(progress: Progress) -> Reporter {
+        let progress = match progress {
+            Progress::Auto if stderr().is_terminal() => Progress::Bars,
+            Progress::Auto => Progress::Lines(Duration::from_secs(10)),
+            progress => progress,
         };
-        Reporter { report, bar: ProgressBar::hidden(), throughput: Throughput::new(), said: Instant::now() }
+        Reporter { progress, bar: ProgressBar::hidden(), throughput: Throughput::new(), said: Instant::now() }
     }
 
     pub(crate) fn begin(&mut self, run: &RunState, samples: Option<usize>) {
         (self.throughput, self.said) = (Throughput::new(), Instant::now());
-        if matches!(self.report, Report::Bars | Report::Bar) {
+        if matches!(self.progress, Progress::Bars | Progress::Bar) {
             let style = "epoch {prefix} {wide_bar} {pos}/{len} {msg} [{eta}]";
             let style = ProgressStyle::with_template(style).expect("a sound template");
             let bar = samples.map_or_else(ProgressBar::no_length, |samples| ProgressBar::new(samples as u64));
@@ -53,12 +53,12 @@ impl Reporter {
 
     pub(crate) fn step(&mut self, run: &RunState, examples: usize, samples: Option<usize>) {
         self.throughput.add(examples);
-        match self.report {
-            Report::Bars | Report::Bar => {
+        match self.progress {
+            Progress::Bars | Progress::Bar => {
                 self.bar.set_position(run.position as u64);
                 self.bar.set_message(format!("cost {:.4}", run.mean("cost").unwrap_or(f64::NAN)));
             }
-            Report::Lines(pause) if self.said.elapsed() >= pause => {
+            Progress::Lines(pause) if self.said.elapsed() >= pause => {
                 self.said = Instant::now();
                 let of = samples.map_or(String::new(), |samples| format!(" of {samples}"));
                 let cost = run.mean("cost").unwrap_or(f64::NAN);
@@ -85,7 +85,7 @@ impl Reporter {
     }
 
     fn say(&self, line: std::fmt::Arguments<'_>) {
-        if matches!(self.report, Report::Bars | Report::Lines(_)) {
+        if matches!(self.progress, Progress::Bars | Progress::Lines(_)) {
             eprintln!("{line}");
         }
     }

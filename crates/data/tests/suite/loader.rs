@@ -180,7 +180,7 @@ fn print_what_two_workers_deal() {
 #[cfg(target_os = "linux")]
 fn threads_that_cannot_be_started_are_an_error_and_the_end() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "print_what_two_workers_deal", "--ignored", "--nocapture", "--test-threads", "1"])
+        .args(["--exact", "loader::print_what_two_workers_deal", "--ignored", "--nocapture", "--test-threads", "1"])
         // A stack for which there is no room.
         .env("RUST_MIN_STACK", (1_u64 << 50).to_string())
         .output()

@@ -8,8 +8,8 @@ use nn::{Costs, Linear};
 use optim::{Plateau, Schedule, Sgd};
 use tensor::{Tape, Tensor, rng};
 use train::{
-    BoxError, Callback, Checkpoints, Cost, Counted, CsvLog, EarlyStopping, End, EpochEvent, Error, Flow, Goal, JsonLog,
-    OnPlateau, Rates, Report, RunState, StepEvent, Trainer, Value, Watch,
+    BoxError, Callback, Checkpoints, Cost, Counted, EarlyStopping, End, EpochEvent, EpochLog, Error, EventFiles, Flow,
+    Goal, OnPlateau, Page, Progress, RunState, StepEvent, Trainer, Value, Watch,
 };
 
 fn loader() -> Loader<Tensors<f32, f32>> {
@@ -33,7 +33,7 @@ fn run(
     let mut next = scores.iter();
     let mut trainer = Trainer::new(&mut model, &mut sgd)
         .epochs(scores.len() as u64)
-        .report(Report::Quiet)
+        .progress(Progress::Quiet)
         .validate(|_| [("score", *next.next().expect("a score"))].into());
     for callback in callbacks {
         trainer = trainer.with(&mut **callback);
@@ -133,7 +133,7 @@ fn logs_of_a_run_that_broke_off_and_was_resumed_have_each_line_once() {
     let [csv, json] = ["log.csv", "log.jsonl"].map(|name| folder.path().join(name));
     let log = |scores: &[f64], at| {
         let checkpoints = Checkpoints::new(folder.path()).every(2);
-        run(scores, Some(checkpoints), &mut [&mut CsvLog::new(&csv), &mut JsonLog::new(&json), &mut Break(at)])
+        run(scores, Some(checkpoints), &mut [&mut EpochLog::new(&csv), &mut StepLog::new(&json), &mut Break(at)])
     };
     let (end, state) = log(&[0.5, 0.25, 0.125], 5);
     assert_eq!(end.expect_err("an error").to_string(), "callback `break`: as asked for");
@@ -155,6 +155,39 @@ fn logs_of_a_run_that_broke_off_and_was_resumed_have_each_line_once() {
         events.iter().filter(|e| e["event"] == "epoch").filter_map(|e| e["epoch"].as_u64()).collect();
     assert_eq!((steps, epochs), ((0..9).collect(), vec![0, 1, 2]));
     assert!(events[0]["norm"].as_f64().is_some_and(|norm| norm > 0.0) && events[0]["lr"] == 0.05);
+}
+
+#[test]
+fn a_page_and_event_files_have_the_whole_run_after_it_was_resumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (html, runs) = (folder.path().join("run.html"), folder.path().join("runs"));
+    let go = |scores: &[f64], at| {
+        let checkpoints = Checkpoints::new(folder.path()).every(2);
+        let mut page = Page::new(&html, "Pairs").unit("cost", "squared").unit("score", "%");
+        let mut events = EventFiles::new(&runs).every(1);
+        let (_, state) = run(scores, Some(checkpoints), &mut [&mut page, &mut events, &mut Break(at)]);
+        (page.report(&state).html(), fs::read_to_string(&html).expect("a page"))
+    };
+    go(&[0.5, 0.25, f64::NAN], 7);
+    let (last, written) = go(&[f64::NAN, 0.0], 1000);
+    assert_eq!(last, written);
+    for part in ["<h1>Pairs</h1>", "cost, squared", "score, %", ">training<", ">validation<", ">weight<", ">bias<"] {
+        assert!(written.contains(part), "{part}");
+    }
+    let undisturbed = tempfile::tempdir().expect("a folder");
+    let mut page = Page::new(undisturbed.path().join("run.html"), "Pairs").unit("cost", "squared").unit("score", "%");
+    let (_, state) = run(&[0.5, 0.25, f64::NAN, 0.0][..3], None, &mut [&mut page]);
+    assert_eq!(page.report(&state).html(), written);
+    let files = fs::read_dir(&runs).expect("a folder").map(|file| file.expect("a file").path());
+    let mut files: Vec<_> = files.map(|path| fs::read(path).expect("a file")).collect();
+    files.sort_by_key(Vec::len);
+    let has = |events: &[u8], tag: &str| events.windows(tag.len()).any(|bytes| bytes == tag.as_bytes());
+    assert_eq!(files.len(), 2);
+    for tag in
+        ["step/cost", "step/lr", "step/gradient norm", "weights/weight", "gradients/bias", "epoch/validation.score"]
+    {
+        assert!(files.iter().all(|events| has(events, tag)), "{tag}");
+    }
 }
 
 #[test]
@@ -196,7 +229,7 @@ fn several_batches_make_the_step_of_one() {
         let (mut model, mut sgd) = (Linear::<f64>::new(2, 2, &mut rng(0, 0)), Sgd::new(0.05).momentum(0.9));
         let x = Tensor::<f64>::randn([12, 2], &mut rng(1, 0));
         let loader = Tensors::new(x.clone(), x).expect("pairs").loader(size);
-        let mut trainer = Trainer::new(&mut model, &mut sgd).epochs(2).accumulate(accumulate).report(Report::Quiet);
+        let mut trainer = Trainer::new(&mut model, &mut sgd).epochs(2).accumulate(accumulate).progress(Progress::Quiet);
         let fit = trainer.fit(
             |_| loader.in_order(),
             |model, tape, (x, y)| {
@@ -222,7 +255,7 @@ fn what_cannot_be_trained_on_is_an_error() {
     let fit = |position: u8, batches: usize| {
         let (mut model, mut sgd) = (Linear::new(2, 2, &mut rng(0, 0)), Sgd::new(0.05));
         let folder = tempfile::tempdir().expect("a folder");
-        let mut trainer = Trainer::new(&mut model, &mut sgd).report(Report::Quiet);
+        let mut trainer = Trainer::new(&mut model, &mut sgd).progress(Progress::Quiet);
         let path = folder.path().join("run");
         trainer.save(&path).expect("a file");
         let (mut bytes, before) = (fs::read(&path).expect("a file"), br#"position\":"#);

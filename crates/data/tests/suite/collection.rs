@@ -78,7 +78,7 @@ fn the_environment_names_folders_and_the_cache() {
     write_idx(folder.path());
     write_cifar(&folder.path().join("wengert").join("cifar-10"));
     let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "print_what_opens", "--ignored", "--nocapture"])
+        .args(["--exact", "collection::print_what_opens", "--ignored", "--nocapture"])
         .env_clear()
         .env("ALL_PROXY", "http://127.0.0.1:1")
         .env("FASHION_MNIST_DIR", folder.path())

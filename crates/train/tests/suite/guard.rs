@@ -6,7 +6,7 @@ use data::{Dataset, Tensors};
 use nn::Linear;
 use optim::Sgd;
 use tensor::{Tensor, rng};
-use train::{Checkpoints, Cost, Error, Report, Trainer};
+use train::{Checkpoints, Cost, Error, Progress, Trainer};
 
 /// Four batches of two, of which the third has a 0 in it.
 fn data() -> Tensors<f32, f32> {
@@ -21,7 +21,7 @@ fn it_names_the_step_and_the_op_and_leaves_model_and_checkpoint_alone() {
     let last = checkpoints.last_path();
     let (mut model, mut sgd) = (Linear::<f32>::new(1, 1, &mut rng(0, 0)), Sgd::new(0.01));
     let loader = data().loader(2);
-    let mut trainer = Trainer::new(&mut model, &mut sgd).checkpoints(checkpoints).report(Report::Quiet);
+    let mut trainer = Trainer::new(&mut model, &mut sgd).checkpoints(checkpoints).progress(Progress::Quiet);
     let result = trainer.fit(
         |_| loader.in_order(),
         |model, tape, (x, y)| {
@@ -34,7 +34,7 @@ fn it_names_the_step_and_the_op_and_leaves_model_and_checkpoint_alone() {
     drop(trainer);
 
     let (mut good, mut line) = (Vec::new(), 0);
-    let mut trainer = Trainer::new(&mut model, &mut sgd).report(Report::Quiet);
+    let mut trainer = Trainer::new(&mut model, &mut sgd).progress(Progress::Quiet);
     trainer.load(&last).expect("a checkpoint");
     let mut trainer = trainer.epochs(2).checkpoints(Checkpoints::new(folder.path()).every(1));
     let result = trainer.fit(
@@ -64,7 +64,7 @@ fn a_gradient_that_is_no_number_is_seen_where_the_cost_is_one() {
     let (mut model, mut sgd) = (Linear::<f32>::new(1, 1, &mut rng(0, 0)), Sgd::new(0.01));
     let before = model.weight.value().clone();
     let loader = data().loader(2);
-    let mut trainer = Trainer::new(&mut model, &mut sgd).report(Report::Quiet);
+    let mut trainer = Trainer::new(&mut model, &mut sgd).progress(Progress::Quiet);
     let mut line = 0;
     let result = trainer.fit(
         |_| loader.in_order(),
@@ -86,7 +86,7 @@ fn numbers_that_are_none_in_the_data_are_named_as_such() {
     let x = Tensor::from([[1.0f32], [f32::NAN]]);
     let loader = Tensors::new(x.clone(), x).expect("pairs").loader(2);
     let (mut model, mut sgd) = (Linear::<f32>::new(1, 1, &mut rng(0, 0)), Sgd::new(0.01));
-    let mut trainer = Trainer::new(&mut model, &mut sgd).report(Report::Quiet);
+    let mut trainer = Trainer::new(&mut model, &mut sgd).progress(Progress::Quiet);
     let result = trainer.fit(
         |_| loader.in_order(),
         |model, tape, (x, _)| Cost::new(model.forward(tape.constant(x.clone())).mean(..), 2),

@@ -1,52 +1,14 @@
 //! Folders of pictures: of every kind, of different sizes, and damaged.
-#![cfg(feature = "png")]
-// A counting allocator is the one way to see what a file makes the reader set aside.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 
+use crate::allocation::peak;
 use data::{Dataset, ImageFolder};
 use png::{BitDepth, ColorType};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tensor::Tensor;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-struct Watching;
-
-// SAFETY: every call goes on to the system allocator with its arguments unchanged.
-unsafe impl GlobalAlloc for Watching {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.set(LIVE.get() + layout.size() as isize);
-        PEAK.set(PEAK.get().max(LIVE.get()));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get() - layout.size() as isize);
-        // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from the system allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Watching = Watching;
-
-/// The most bytes that `work` holds at once in this thread, beyond what there was before.
-fn peak<R>(work: impl FnOnce() -> R) -> (usize, R) {
-    let before = LIVE.get();
-    PEAK.set(before);
-    let result = work();
-    ((PEAK.get() - before) as usize, result)
-}
 
 /// A PNG file, from bytes as the colour type has them.
 fn png(width: u32, height: u32, color: ColorType, depth: BitDepth, bytes: &[u8]) -> Vec<u8> {

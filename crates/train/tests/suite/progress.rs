@@ -6,24 +6,25 @@ use std::time::Duration;
 use nn::Linear;
 use optim::Sgd;
 use tensor::{Tensor, rng};
-use train::{Cost, Counted, Report, Trainer};
+use train::{Cost, Counted, Progress, Trainer};
 
-const REPORT: &str = "TRAIN_TEST_REPORT";
+const PROGRESS: &str = "TRAIN_TEST_PROGRESS";
 
 /// The program that the test starts.
 #[test]
 #[ignore = "started by the other test"]
 fn child() {
-    let report = match std::env::var(REPORT).as_deref() {
-        Ok("lines") => Report::Lines(Duration::ZERO),
-        Ok("epochs") => Report::Lines(Duration::from_secs(3600)),
-        Ok("auto") => Report::Auto,
-        Ok("bars") => Report::Bars,
-        Ok("bar") => Report::Bar,
-        _ => Report::Quiet,
+    let progress = match std::env::var(PROGRESS).as_deref() {
+        Ok("lines") => Progress::Lines(Duration::ZERO),
+        Ok("epochs") => Progress::Lines(Duration::from_secs(3600)),
+        Ok("auto") => Progress::Auto,
+        Ok("bars") => Progress::Bars,
+        Ok("bar") => Progress::Bar,
+        _ => Progress::Quiet,
     };
     let (mut model, mut sgd) = (Linear::<f32>::new(1, 1, &mut rng(0, 0)), Sgd::new(0.0));
-    let mut trainer = Trainer::new(&mut model, &mut sgd).epochs(2).report(report).validate(|_| [("score", 0.5)].into());
+    let mut trainer =
+        Trainer::new(&mut model, &mut sgd).epochs(2).progress(progress).validate(|_| [("score", 0.5)].into());
     let batches = || Counted::new((0..2).map(|_| Tensor::<f32>::ones([4, 1])));
     let fit = trainer.fit(
         |_| batches(),
@@ -34,9 +35,9 @@ fn child() {
 
 #[test]
 fn lines_go_to_standard_error_and_silence_is_silent() {
-    let said = |report: &str| {
+    let said = |progress: &str| {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]).env(REPORT, report);
+        command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]).env(PROGRESS, progress);
         let output = command.output().expect("a child");
         assert!(output.status.success());
         let said = String::from_utf8(output.stderr).expect("text");
@@ -46,10 +47,10 @@ fn lines_go_to_standard_error_and_silence_is_silent() {
     let epoch = |epoch| format!("epoch {epoch}: cost 2.00000, validation.score 0.50000");
     let step = |epoch, step| format!("epoch {epoch}, {step} of 2: cost 2.00000");
     assert_eq!(said("lines"), [step(0, 1), step(0, 2), epoch(0), step(1, 1), step(1, 2), epoch(1)]);
-    for report in ["epochs", "auto", "bars"] {
-        assert_eq!(said(report), [epoch(0), epoch(1)], "{report}");
+    for progress in ["epochs", "auto", "bars"] {
+        assert_eq!(said(progress), [epoch(0), epoch(1)], "{progress}");
     }
-    for report in ["bar", "quiet"] {
-        assert!(said(report).is_empty(), "{report}");
+    for progress in ["bar", "quiet"] {
+        assert!(said(progress).is_empty(), "{progress}");
     }
 }

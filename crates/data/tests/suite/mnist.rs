@@ -133,7 +133,7 @@ fn print_what_opens() {
 /// Opens MNIST in a process where nothing is set but `variables`, and the network is a closed port.
 fn open_with_environment(variables: &[(&str, &Path)]) -> String {
     let Output { stdout, .. } = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "print_what_opens", "--ignored", "--nocapture"])
+        .args(["--exact", "mnist::print_what_opens", "--ignored", "--nocapture"])
         .env_clear()
         .env("ALL_PROXY", "http://127.0.0.1:1")
         .envs(variables.iter().copied())

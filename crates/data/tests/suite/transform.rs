@@ -477,7 +477,7 @@ proptest! {
 
 /// Writes `distorted.png` to the folder that `OUT_DIR_PICTURES` names, or else to the one for temporary files: generated
 /// digits in the first column, or those of MNIST where `MNIST_DIR` names the files, and distorted copies beside them.
-/// `cargo test -p wengert-data --test transform picture -- --ignored --nocapture`
+/// `cargo test -p wengert-data --test suite picture -- --ignored --nocapture`
 #[test]
 #[ignore = "writes a picture to look at"]
 fn a_picture_of_distorted_digits() {
@@ -504,7 +504,7 @@ fn a_picture_of_distorted_digits() {
     println!("written to {}", path.display());
 }
 
-/// `cargo test --release -p wengert-data --test transform distorted_fast -- --ignored --nocapture`
+/// `cargo test --release -p wengert-data --test suite distorted_fast -- --ignored --nocapture`
 #[test]
 #[ignore = "measures time, so it needs an optimised build and a quiet machine"]
 fn a_digit_is_distorted_fast() {

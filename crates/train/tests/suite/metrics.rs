@@ -1,7 +1,7 @@
 //! Measures.
 
 use tensor::Tensor;
-use train::{Accuracy, Confusion, Histogram, Mean, Metrics, Throughput, correct_in_top};
+use train::{Accuracy, Mean, Metrics, Throughput, correct_in_top};
 
 #[test]
 fn top_k_is_to_the_favour_of_equal_scores_and_never_of_nan() {
@@ -21,20 +21,6 @@ fn a_label_is_a_class() {
 }
 
 #[test]
-fn a_confusion_gives_recall_precision_and_accuracy() {
-    let mut confusion = Confusion::new(3);
-    confusion.add(&Tensor::from([0, 0, 1, 2, 1]), &Tensor::from([0, 1, 1, 1, 0]));
-    assert_eq!((confusion.recall(1), confusion.precision(0), confusion.accuracy()), (1.0 / 3.0, 0.5, 0.4));
-    assert!(confusion.recall(2).is_nan() && confusion.precision(2) == 0.0);
-}
-
-#[test]
-#[should_panic(expected = "confusion: class -1, expected one below 2")]
-fn a_class_is_one_of_those_there_are() {
-    Confusion::new(2).add(&Tensor::from([-1]), &Tensor::from([0]));
-}
-
-#[test]
 fn means_weigh_and_throughput_counts() {
     let mut mean = Mean::default();
     assert!(mean.value().is_nan());
@@ -45,15 +31,6 @@ fn means_weigh_and_throughput_counts() {
     throughput.add(100);
     std::thread::sleep(std::time::Duration::from_millis(20));
     assert!(throughput.rate() > 0.0 && throughput.rate() <= 5000.0);
-}
-
-#[test]
-fn a_histogram_counts_every_element_once() {
-    let histogram = Histogram::of(&Tensor::from([-1.0f32, 0.0, 0.49, 0.5, 1.0, f32::INFINITY, f32::NAN]), 4);
-    assert_eq!((histogram.low, histogram.high, histogram.others), (-1.0, 1.0, 2));
-    assert_eq!(histogram.counts, [1, 0, 2, 2]);
-    assert_eq!(Histogram::of(&Tensor::from([2.0f32, 2.0]), 2).counts, [2, 0]);
-    assert_eq!(Histogram::of(&Tensor::<f32>::zeros([0]), 2).counts, [0, 0]);
 }
 
 #[test]

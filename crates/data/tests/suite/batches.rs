@@ -1,38 +1,11 @@
 //! Batches: every row once, in an order that the seed and the epoch alone decide.
 
-// A counting allocator is the one way to see that a batch allocates nothing.
-#![allow(unsafe_code)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::panic::{UnwindSafe, catch_unwind};
 use std::thread;
 
+use crate::allocation;
 use data::{Batch, Images, NIELSEN_SCALE};
 use proptest::prelude::*;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes on to the system allocator with its arguments unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`, and `pointer` came from the system allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// `rows` rows of three bytes that spell the row's number, labelled by its last digit.
 fn numbered(rows: usize) -> Images {
@@ -107,9 +80,9 @@ fn a_steady_batch_allocates_nothing() {
     for batches in [dataset.batches(32), dataset.batches(32).shuffle(1, 1)] {
         let mut full = batches.take(31);
         full.by_ref().take(10).for_each(drop);
-        let before = ALLOCATIONS.get();
+        let before = allocation::count();
         assert_eq!(full.map(|batch| batch.labels.shape()[0]).sum::<usize>(), 21 * 32);
-        assert_eq!(ALLOCATIONS.get() - before, 0);
+        assert_eq!(allocation::count() - before, 0);
     }
 }
 
