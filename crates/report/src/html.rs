@@ -21,7 +21,7 @@ const STYLE: &str = include_str!("html/style.css");
 ///     .table("", ["setting", "value"], [["rate", "0.1"], ["batch", "10"]])
 ///     .section("Learning")
 ///     .text("The cost falls threefold an epoch.")
-///     .chart("", &Chart::new("Training", Axis::linear("epoch"), Axis::log("cost, nats")).line("", cost))
+///     .chart("", &Chart::new("Training", Axis::whole("epoch"), Axis::log("cost, nats")).line("", cost))
 ///     .save(folder.path().join("run.html"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

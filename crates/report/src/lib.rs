@@ -5,7 +5,7 @@
 //! use report::{Axis, Chart};
 //! let training = (1..=30).map(|epoch| (epoch as f64, 0.9f64.powi(epoch)));
 //! let test = (1..=30).map(|epoch| (epoch as f64, 0.1 + 0.9f64.powi(epoch)));
-//! Chart::new("Learning", Axis::linear("epoch"), Axis::log("cost, nats"))
+//! Chart::new("Learning", Axis::whole("epoch"), Axis::log("cost, nats"))
 //!     .line("training", training)
 //!     .line("test", test)
 //!     .save(folder.path().join("learning.svg"))?;

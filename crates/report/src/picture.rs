@@ -14,8 +14,8 @@ text.as{fill:inherit}.frame{stroke:#444}.grid{stroke:#e6e6e6}.fine{stroke:#f4f4f
 /// # let folder = tempfile::tempdir()?;
 /// use report::{Axis, Chart, Picture};
 /// let by_step = |f: fn(f64) -> f64| (1..=100).map(move |step| (step as f64, f(step as f64)));
-/// let cost = Chart::new("Cost", Axis::linear("step"), Axis::log("nats")).line("training", by_step(|s| 1.0 / s));
-/// let rate = Chart::new("Rate", Axis::linear("step"), Axis::linear("rate")).line("", by_step(|s| 0.1 / s.sqrt()));
+/// let cost = Chart::new("Cost", Axis::whole("step"), Axis::log("nats")).line("training", by_step(|s| 1.0 / s));
+/// let rate = Chart::new("Rate", Axis::whole("step"), Axis::linear("rate")).line("", by_step(|s| 0.1 / s.sqrt()));
 /// Picture::row([cost.picture(), rate.picture()]).save(folder.path().join("run.svg"))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -5,6 +5,8 @@ use super::ticks::{self, Tick};
 pub struct Axis {
     pub(crate) name: String,
     log: bool,
+    /// How far labels are from each other, at least.
+    apart: f64,
     low: Option<f64>,
     high: Option<f64>,
     ticks: Option<Vec<(f64, String)>>,
@@ -20,7 +22,12 @@ pub(crate) struct Span {
 impl Axis {
     /// An axis with a name such as `"time, s"`.
     pub fn linear(name: impl Into<String>) -> Axis {
-        Axis { name: name.into(), log: false, low: None, high: None, ticks: None }
+        Axis { name: name.into(), log: false, apart: 0.0, low: None, high: None, ticks: None }
+    }
+
+    /// An axis of whole numbers, such as epochs: there are no labels in between.
+    pub fn whole(name: impl Into<String>) -> Axis {
+        Axis { apart: 1.0, ..Axis::linear(name) }
     }
 
     /// A logarithmic axis, on which there is room for nothing but positive values: others are not drawn.
@@ -88,7 +95,7 @@ impl Axis {
                 given.filter_map(at).filter(|tick| span.contains(tick.place)).collect()
             }
             (None, true) => ticks::logarithmic(span, room),
-            (None, false) => ticks::linear(span, room),
+            (None, false) => ticks::linear(span, room, self.apart),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{Color, Error, Picture, text};
 /// ```
 /// use report::{Axis, Chart};
 /// let cost = [(1.0, 0.9), (2.0, 0.3), (3.0, f64::NAN), (4.0, 0.05)];
-/// let chart = Chart::new("Learning", Axis::linear("epoch"), Axis::log("cost, nats")).line("training", cost);
+/// let chart = Chart::new("Learning", Axis::whole("epoch"), Axis::log("cost, nats")).line("training", cost);
 /// assert!(chart.picture().svg().contains("cost, nats"));
 /// ```
 #[derive(Clone, Debug)]

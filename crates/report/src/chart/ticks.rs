@@ -9,9 +9,9 @@ pub(crate) struct Tick {
     pub(crate) label: String,
 }
 
-/// Marks at multiples of 1, 2 or 5 times a power of ten.
-pub(crate) fn linear(span: Span, room: usize) -> Vec<Tick> {
-    let step = step((span.high - span.low) / room.max(1) as f64);
+/// Marks at multiples of 1, 2 or 5 times a power of ten, which is no smaller than `apart`.
+pub(crate) fn linear(span: Span, room: usize, apart: f64) -> Vec<Tick> {
+    let step = step(((span.high - span.low) / room.max(1) as f64).max(apart));
     let (first, last) = ((span.low / step - 1e-9).ceil(), (span.high / step + 1e-9).floor());
     let count = (last - first).clamp(0.0, 1000.0) as usize;
     let largest = span.low.abs().max(span.high.abs());
@@ -99,11 +99,13 @@ mod tests {
 
     #[test]
     fn linear_marks_are_round() {
-        assert_eq!(labels(linear(Span { low: 0.0, high: 1.0 }, 5)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(linear(Span { low: -1.3, high: 1.7 }, 4)), ["−1", "0", "1"]);
-        assert_eq!(labels(linear(Span { low: 0.0, high: 3e7 }, 3)), ["0", "1·10⁷", "2·10⁷", "3·10⁷"]);
-        assert_eq!(labels(linear(Span { low: 0.0, high: 2e-7 }, 2)), ["0", "1·10⁻⁷", "2·10⁻⁷"]);
-        assert_eq!(labels(linear(Span { low: 99.5, high: 100.0 }, 3)), ["99.6", "99.8", "100.0"]);
+        assert_eq!(labels(linear(Span { low: 0.0, high: 1.0 }, 5, 0.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(linear(Span { low: -1.3, high: 1.7 }, 4, 0.0)), ["−1", "0", "1"]);
+        assert_eq!(labels(linear(Span { low: 0.0, high: 3e7 }, 3, 0.0)), ["0", "1·10⁷", "2·10⁷", "3·10⁷"]);
+        assert_eq!(labels(linear(Span { low: 0.0, high: 2e-7 }, 2, 0.0)), ["0", "1·10⁻⁷", "2·10⁻⁷"]);
+        assert_eq!(labels(linear(Span { low: 99.5, high: 100.0 }, 3, 0.0)), ["99.6", "99.8", "100.0"]);
+        assert_eq!(labels(linear(Span { low: 0.5, high: 2.5 }, 9, 1.0)), ["1", "2"]);
+        assert_eq!(labels(linear(Span { low: 0.0, high: 40.0 }, 5, 1.0)), ["0", "10", "20", "30", "40"]);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Runs in a process of their own, that is killed, interrupted, or has no room on the disk.
 #![cfg(unix)]
 
-mod setup;
-
 use std::fs;
 use std::io::Read;
 use std::path::Path;
@@ -10,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use setup::{Nothing, Setup};
+use crate::setup::{Nothing, Setup};
 use tensor::rng;
 use train::{BoxError, Callback, Checkpoint, End, Flow, Interrupt, RunState, StepEvent};
 
@@ -56,7 +54,7 @@ fn child() {
 
 fn command(folder: &Path, pause: u64) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", "crash::child", "--ignored", "--nocapture", "--test-threads=1"]);
     command.env(FOLDER, folder).env(PAUSE, pause.to_string()).env("RAYON_NUM_THREADS", "1");
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -151,7 +149,7 @@ fn a_run_that_is_killed_goes_on_to_the_same_bytes() {
 }
 
 #[test]
-#[ignore = "a minute; cargo test -p wengert-train --test crash killed_at_200 -- --ignored --nocapture"]
+#[ignore = "a minute; cargo test -p wengert-train --test suite killed_at_200 -- --ignored --nocapture"]
 fn a_run_that_is_killed_at_200_moments_goes_on_to_the_same_bytes() {
     kill(200);
 }

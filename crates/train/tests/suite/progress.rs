@@ -37,7 +37,9 @@ fn child() {
 fn lines_go_to_standard_error_and_silence_is_silent() {
     let said = |progress: &str| {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]).env(PROGRESS, progress);
+        command
+            .args(["--exact", "progress::child", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(PROGRESS, progress);
         let output = command.output().expect("a child");
         assert!(output.status.success());
         let said = String::from_utf8(output.stderr).expect("text");

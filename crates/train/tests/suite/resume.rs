@@ -1,11 +1,9 @@
 //! Runs that are resumed, disturbed, or beside each other end in the bits of one that is alone and undisturbed.
 
-mod setup;
-
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use setup::{Model, Nothing, Setup, bits};
+use crate::setup::{Model, Nothing, Setup, bits};
 use train::{BoxError, Callback, End, Error, Flow, Interrupt, StepEvent};
 
 /// Does something at one step.
@@ -114,7 +112,7 @@ fn a_checkpoint_of_something_else_is_an_error_and_changes_nothing() {
 }
 
 #[test]
-#[ignore = "minutes; cargo test --release -p wengert-train --test resume soak -- --ignored --nocapture"]
+#[ignore = "minutes; cargo test --release -p wengert-train --test suite soak -- --ignored --nocapture"]
 fn soak() {
     let memory = || {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

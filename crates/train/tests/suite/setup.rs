@@ -1,6 +1,5 @@
 //! A small run that leans on everything a checkpoint has to keep: dropout, running moments, momentum, averages, a
 //! shuffled order, and callbacks with a state.
-#![allow(dead_code)] // Not every test takes all of it.
 
 use std::path::Path;
 
