@@ -138,7 +138,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn draw(path: &str, history: Vec<(f64, f64)>) -> Result<(), wengert::report::Error> {
     let noise = (LETTERS.len() as f64).log2();
-    Chart::new("A recurrent network that counts in words", Axis::linear("step"), Axis::log("cost, bits a letter"))
+    Chart::new("A recurrent network that counts in words", Axis::whole("step"), Axis::log("cost, bits a letter"))
         .line("each batch", history)
         .line("letters drawn at random", [(0.0, noise), (600.0, noise)])
         .color(Color::GRAY)

@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (distance, balance) = (mean_gap / slope, 1.0 + truth / (2.0 * LAMBDA));
     println!("the distance is {truth}, the critic finds {distance:.3}; its slope is {slope:.3}, expected {balance:.3}");
     if let Some(path) = std::env::args().nth(1) {
-        Chart::new("The distance of two clouds", Axis::linear("step"), Axis::linear("distance, deviations of a cloud"))
+        Chart::new("The distance of two clouds", Axis::whole("step"), Axis::linear("distance, deviations of a cloud"))
             .line("by the critic, mean of 100 steps", distances)
             .line("truth", [(0.0, f64::from(truth)), (1500.0, f64::from(truth))])
             .color(Color::GRAY)

@@ -113,18 +113,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn draw(path: &str, errors: &[(f64, f32, f32)], spread: f64) -> Result<(), wengert::report::Error> {
     let level = |height: f64| [(0.0, height), (1000.0, height)];
-    Chart::new(
-        "Ratings by hidden tastes",
-        Axis::linear("step"),
-        Axis::linear("root mean square error, stars").from(0.0),
-    )
-    .line("known ratings", errors.iter().map(|error| (error.0, f64::from(error.1))))
-    .line("ratings held back", errors.iter().map(|error| (error.0, f64::from(error.2))))
-    .line("by the mean alone", level(spread))
-    .color(Color::GRAY)
-    .dashed()
-    .line("noise", level(NOISE))
-    .color(Color::BLACK)
-    .dashed()
-    .save(path)
+    Chart::new("Ratings by hidden tastes", Axis::whole("step"), Axis::linear("root mean square error, stars").from(0.0))
+        .line("known ratings", errors.iter().map(|error| (error.0, f64::from(error.1))))
+        .line("ratings held back", errors.iter().map(|error| (error.0, f64::from(error.2))))
+        .line("by the mean alone", level(spread))
+        .color(Color::GRAY)
+        .dashed()
+        .line("noise", level(NOISE))
+        .color(Color::BLACK)
+        .dashed()
+        .save(path)
 }

@@ -3,8 +3,11 @@
 //! ```sh
 //! cargo run --example mnist_mlp
 //! cargo run --example mnist_mlp -- --preset nielsen
+//! cargo run --example mnist_mlp -- --checkpoint out/run --resume --early-stopping 3 --log out/log.csv --report out/run.html
 //! ```
 
+#[path = "mnist_mlp/course.rs"]
+mod course;
 #[path = "mnist_mlp/options.rs"]
 mod options;
 #[path = "mnist_mlp/pictures.rs"]
@@ -12,11 +15,15 @@ mod pictures;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use wengert::prelude::*;
+use wengert::report::{Confusion, Report};
+use wengert::train::{
+    self, BoxError, Callback, End, EpochEvent, Flow, Interrupt, Page, Progress, Row, RunState, Trainer,
+};
 
 use options::{Activation, Cost, Options, Settings};
 
@@ -64,28 +71,57 @@ impl Cost {
     }
 }
 
-/// One epoch of training; the mean cost of its batches.
-fn train(
-    model: &mut Mlp,
-    sgd: &mut Sgd,
-    tape: &mut Tape,
-    data: &Images,
-    settings: &Settings,
-    epoch: u64,
-) -> Result<f64, Box<dyn Error>> {
-    let batches = data.batches(settings.batch).shuffle(settings.seed, epoch);
-    let bar = progress_bar(batches.len() as u64, &format!("epoch {epoch}"));
-    let (mut total, mut count) = (0.0, 0);
-    for batch in batches {
-        let cost = settings.cost.of(model.forward(tape.constant(batch.images)), &batch.labels);
-        total += f64::from(cost.item());
-        count += 1;
-        sgd.step(model, &cost.backward())?;
-        tape.reset();
-        bar.inc(1);
+/// A line for each epoch, and a lower learning rate for the next.
+struct Lines {
+    decay: f64,
+    images: usize,
+    time: Duration,
+}
+
+impl Callback for Lines {
+    fn name(&self) -> &'static str {
+        "lines"
     }
-    bar.finish_and_clear();
-    Ok(total / f64::from(count))
+
+    fn epoch(&mut self, event: &mut EpochEvent<'_, f32>) -> Result<Flow, BoxError> {
+        let (epoch, right) = (event.row.epoch + 1, event.row.get("validation.right").unwrap_or(0.0));
+        let (cost, seconds) = (event.row.get("cost").unwrap_or(f64::NAN), event.time.as_secs_f64());
+        println!("Epoch {epoch:>2}: {right} / {}   cost {cost:.5}   {seconds:.2} s", self.images);
+        self.time += event.time;
+        *event.lr *= self.decay;
+        Ok(Flow::Continue)
+    }
+}
+
+/// What training came to.
+struct Trained {
+    end: End,
+    run: RunState,
+    page: Option<Page>,
+    time: Duration,
+}
+
+fn train(model: &mut Mlp, data: &Images, test: &Images, settings: &Settings) -> Result<Trained, Box<dyn Error>> {
+    let mut sgd = Sgd::new(settings.lr).momentum(settings.momentum);
+    let mut lines = Lines { decay: settings.decay, images: test.len(), time: Duration::ZERO };
+    let mut page = settings.course.page(test.len());
+    let trainer = Trainer::new(model, &mut sgd)
+        .epochs(settings.epochs)
+        .seed(settings.seed)
+        .progress(Progress::Bar)
+        .validate(|model: &Mlp| [("right", correct(&classify(model, test), test) as f64)].into())
+        .with(&mut lines);
+    let mut trainer = settings.course.apply(trainer, page.as_mut())?;
+    let end = trainer.fit(
+        |epoch| data.batches(settings.batch).shuffle(settings.seed, epoch + 1),
+        |model, tape, batch| {
+            let z = model.forward(tape.constant(batch.images.clone()));
+            train::Cost::new(settings.cost.of(z, &batch.labels), batch.labels.numel())
+        },
+    )?;
+    let run = trainer.run().clone();
+    drop(trainer);
+    Ok(Trained { end, run, page, time: lines.time })
 }
 
 /// The class that the model gives each image.
@@ -128,41 +164,54 @@ fn load(settings: &Settings) -> Result<(Images, Images), Box<dyn Error>> {
     Ok((train.with_scale(settings.scale), mnist.test.with_scale(settings.scale)))
 }
 
-fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
+fn run(settings: &Settings) -> Result<ExitCode, Box<dyn Error>> {
     pictures::check_folder(&settings.out)?;
     if settings.threads > 0 {
         rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global()?;
     }
     let (train_data, test_data) = load(settings)?;
     let mut model = Mlp::new(settings);
-    let mut sgd = Sgd::new(settings.lr).momentum(settings.momentum);
-    let mut tape = Tape::seeded(settings.seed);
     println!("{}\n\n{settings}\n", summary(&model));
 
-    let mut history = Vec::new();
-    let mut training_time = Duration::ZERO;
-    for epoch in 1..=settings.epochs {
-        let start = Instant::now();
-        let cost = train(&mut model, &mut sgd, &mut tape, &train_data, settings, epoch)?;
-        let time = start.elapsed();
-        training_time += time;
-        let right = correct(&classify(&model, &test_data), &test_data);
-        println!("Epoch {epoch:>2}: {right} / {}   cost {cost:.5}   {:.2} s", test_data.len(), time.as_secs_f64());
-        history.push((cost, 100.0 * right as f64 / test_data.len() as f64));
-        sgd.set_lr(sgd.lr() * settings.decay);
+    let Trained { end, run, page, time } = train(&mut model, &train_data, &test_data, settings)?;
+    match end {
+        End::Interrupted => {
+            println!("\nInterrupted; --resume goes on from here.");
+            return Ok(Interrupt::exit_code());
+        }
+        End::Stopped(reason) => println!("\nStopped: {reason}."),
+        End::Finished => {}
     }
+    let percent = |right: f64| 100.0 * right / test_data.len() as f64;
     let classes = classify(&model, &test_data);
-    let accuracy = 100.0 * correct(&classes, &test_data) as f64 / test_data.len() as f64;
-    println!("\nTest accuracy {accuracy:.2} % after {:.1} s of training.", training_time.as_secs_f64());
-    let curve = pictures::learning_curve(&settings.out, &history)?;
-    let mistakes = pictures::mistakes(&settings.out, &test_data, &classes)?;
+    let accuracy = percent(correct(&classes, &test_data) as f64);
+    println!("\nTest accuracy {accuracy:.2} % after {:.1} s of training.", time.as_secs_f64());
+    let metric = |row: &Row, name| row.get(name).unwrap_or(f64::NAN);
+    let point = |row: &Row| (metric(row, "cost"), percent(metric(row, "validation.right")));
+    let curve = pictures::learning_curve(&settings.out, &run.history.iter().map(point).collect::<Vec<_>>())?;
+    let mistakes = settings.out.join("misclassified.svg");
+    pictures::mistakes(&test_data, &classes)?.save(&mistakes)?;
     println!("Learning curve: {}\nMisclassified digits: {}", curve.display(), mistakes.display());
-    Ok(())
+    if let Some(page) = page {
+        finish(page.report(&run), settings, &test_data, &classes)?.save(page.path())?;
+        println!("Report: {}", page.path().display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds to the page of a run what it came to.
+fn finish(page: Report, settings: &Settings, test: &Images, classes: &[i64]) -> Result<Report, Box<dyn Error>> {
+    let labels: Vec<i64> = test.labels().iter().map(|&label| i64::from(label)).collect();
+    let mut confusion = Confusion::of(10);
+    confusion.add(&Tensor::from(classes), &Tensor::from(labels));
+    let page = page.section("Test images").picture("", &confusion.picture("Which digit was taken for which"));
+    let page = page.images("The first that were misclassified", &pictures::mistakes(test, classes)?)?;
+    Ok(page.section("Settings").text(&settings.to_string()))
 }
 
 fn main() -> ExitCode {
     match Options::parse().settings().map_err(Into::into).and_then(|settings| run(&settings)) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

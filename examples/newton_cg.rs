@@ -92,7 +92,7 @@ fn main() -> Result<(), wengert::report::Error> {
     println!("order of convergence: {best:.2}");
     if let Some(path) = std::env::args().nth(1) {
         let by_step = norms.iter().enumerate().map(|(step, &norm)| (step as f64, norm));
-        let (step, norm) = (Axis::linear("step"), Axis::log("norm of the gradient"));
+        let (step, norm) = (Axis::whole("step"), Axis::log("norm of the gradient"));
         Chart::new("Newton's method: the norm is squared from step to step", step, norm)
             .line("", by_step)
             .save(&path)?;

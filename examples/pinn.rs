@@ -105,7 +105,7 @@ fn draw(
         .color(Color::BLUE)
         .dots("sin πx", truth)
         .color(Color::RED);
-    let errors = Chart::new("By step", Axis::linear("step"), Axis::log("residual, error"))
+    let errors = Chart::new("By step", Axis::whole("step"), Axis::log("residual, error"))
         .line("root mean square residual", history.iter().map(|&(step, residual, _)| (step, residual)))
         .line("largest error of u", history.iter().map(|&(step, _, error)| (step, error)));
     Picture::row([solution, errors].map(|chart| chart.size(480.0, 380.0).picture())).save(path)

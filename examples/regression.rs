@@ -39,7 +39,7 @@ fn linear() -> Result<Chart, Box<dyn Error>> {
     }
     let difference = differences[1000].1;
     assert!(difference < 1e-6, "gradient descent finds the solution of the normal equations, but for {difference:e}");
-    let (x, y) = (Axis::linear("step"), Axis::log("largest difference of a weight"));
+    let (x, y) = (Axis::whole("step"), Axis::log("largest difference of a weight"));
     Ok(Chart::new("Linear: to the exact solution", x, y).line("", differences))
 }
 

@@ -146,7 +146,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn draw(path: &str, costs: Vec<(f64, f64)>, right: Vec<(f64, f64)>) -> Result<(), wengert::report::Error> {
-    let (step, share) = (Axis::linear("step"), Axis::linear("right, %").from(0.0).to(100.0));
+    let (step, share) = (Axis::whole("step"), Axis::linear("right, %").from(0.0).to(100.0));
     let cost = Chart::new("Cost of each batch", step.clone(), Axis::log("cost, nats a symbol")).line("", costs);
     let right = Chart::new("Numbers that it has never seen", step, share).line("", right);
     Picture::row([cost, right].map(|chart| chart.size(480.0, 360.0).picture())).save(path)

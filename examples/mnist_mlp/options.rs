@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use wengert::prelude::Init;
 
+use crate::course::Course;
+
 /// Train a multilayer perceptron on the MNIST digits, and test it after every epoch.
 #[derive(Parser)]
 #[command(after_help = "Without MNIST files at hand they are downloaded; without a network, digits are generated.")]
@@ -46,6 +48,27 @@ pub(crate) struct Options {
     /// Folder for the pictures; made if it does not exist
     #[arg(long, default_value = "out")]
     out: PathBuf,
+    /// Folder for checkpoints, after every epoch and on Ctrl-C; made if it does not exist
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
+    /// Also save after every so many steps
+    #[arg(long, value_name = "STEPS", requires = "checkpoint", value_parser = clap::value_parser!(u64).range(1..))]
+    every: Option<u64>,
+    /// Go on from the checkpoint, if there is one; with the other flags as they were it ends in the same bits
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
+    /// End after so many epochs without a better test accuracy
+    #[arg(long, value_name = "EPOCHS")]
+    early_stopping: Option<u64>,
+    /// File for the course of the training: epochs as a table if it ends in .csv, else every step as JSON lines
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Folder for TensorBoard's event files
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+    /// File for an HTML page of the run: curves, weights, gradients, confusion matrix, misclassified digits
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -95,6 +118,7 @@ pub(crate) struct Settings {
     pub(crate) scale: f32,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) out: PathBuf,
+    pub(crate) course: Course,
 }
 
 impl Options {
@@ -104,7 +128,9 @@ impl Options {
         fn pick<V>(nielsen: bool, book: V, default: V) -> V {
             if nielsen { book } else { default }
         }
+        let Options { checkpoint, every, resume, early_stopping, log, tensorboard, report, .. } = self;
         let settings = Settings {
+            course: Course { checkpoint, every, resume, early_stopping, log, tensorboard, report },
             layers: self.layers.unwrap_or(pick(nielsen, vec![30], vec![256])),
             activation: self.activation.unwrap_or(pick(nielsen, Activation::Sigmoid, Activation::Relu)),
             cost: self.cost.unwrap_or(pick(nielsen, Cost::Quadratic, Cost::CrossEntropy)),

@@ -17,7 +17,7 @@ pub(crate) fn run(lab: &Lab, hidden: &[usize], eta: f64) -> Result<(), Box<dyn E
     let history = lab.train(&mut trainer, lab.epochs(30));
     let best = history.iter().map(|epoch| epoch.evaluation.accuracy()).fold(0.0, f64::max);
     println!("Best test accuracy: {best:.2} %");
-    let chart = Chart::new("Quadratic cost: accuracy", Axis::linear("epoch"), Axis::linear("accuracy, %"))
+    let chart = Chart::new("Quadratic cost: accuracy", Axis::whole("epoch"), Axis::linear("accuracy, %"))
         .history("test", &history, |epoch| epoch.evaluation.accuracy())
         .history("training", &history, |epoch| epoch.training.accuracy());
     lab.draw("chapter1.svg", &chart)

@@ -10,7 +10,7 @@ use super::lab::Lab;
 use super::training::{Epoch, Settings, Trainer};
 
 fn epoch() -> Axis {
-    Axis::linear("epoch")
+    Axis::whole("epoch")
 }
 
 fn cost() -> Axis {

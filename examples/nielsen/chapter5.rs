@@ -27,7 +27,7 @@ pub(crate) fn run(lab: &Lab, depths: &[usize]) -> Result<(), Box<dyn Error>> {
         }
         let title = format!("{depth} hidden layers: speed of learning");
         let chart = (0..depth).fold(
-            Chart::new(title, Axis::linear("epoch"), Axis::log("‖δ‖, norm of the error")),
+            Chart::new(title, Axis::whole("epoch"), Axis::log("‖δ‖, norm of the error")),
             |chart, layer| {
                 let points = norms.iter().enumerate().map(|(epoch, norms)| (epoch as f64, norms[layer]));
                 chart.line(format!("hidden layer {}", layer + 1), points)

@@ -180,7 +180,7 @@ impl Course<'_> {
         let architecture = self.settings.architecture;
         let title = format!("Convolutional network ({architecture:?}): accuracy");
         let curve = |which: usize| history.iter().map(move |epoch| epoch[which]);
-        let chart = Chart::new(title, Axis::linear("epoch"), Axis::linear("accuracy, %"))
+        let chart = Chart::new(title, Axis::whole("epoch"), Axis::linear("accuracy, %"))
             .line("training mini-batches", curve(0))
             .line("validation", curve(1))
             .line("test", curve(2));
