@@ -160,7 +160,8 @@ impl Course<'_> {
             let seconds = start.elapsed().as_secs_f64();
             let (validation, test) = (evaluate(&model, &lab.validation), evaluate(&model, &lab.test));
             println!("Epoch {epoch:>2}: training {trained}   validation {validation}   test {test}   {seconds:.1} s");
-            if validation.correct > best.0 {
+            // Of equals the last one, as the book's program has it.
+            if validation.correct >= best.0 {
                 best = (validation.correct, test.accuracy(), epoch);
             }
             history.push([trained, validation, test].map(|measure| (epoch as f64, measure.accuracy())));

@@ -8,3 +8,4 @@ mod determinism;
 mod golden;
 mod learning;
 mod nielsen;
+mod runs;
