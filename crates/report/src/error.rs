@@ -25,6 +25,14 @@ pub enum Error {
         /// The endings that are known.
         known: &'static str,
     },
+    /// A picture that cannot be made of pixels.
+    #[error("{file}: cannot draw the picture: {reason}")]
+    Draw {
+        /// The file.
+        file: String,
+        /// What was found, and what was expected.
+        reason: String,
+    },
     /// Pixels that cannot be encoded as an image.
     #[error("cannot encode images of the shape {shape:?}: {reason}")]
     Image {

@@ -26,6 +26,8 @@ mod html;
 mod images;
 mod log;
 mod picture;
+#[cfg(feature = "png")]
+mod raster;
 mod svg;
 mod tensorboard;
 mod text;

@@ -8,6 +8,12 @@ use crate::svg::{Anchor, Svg, px};
 const STYLE: &str = "text{fill:#222;font-family:Helvetica,Arial,'DejaVu Sans',sans-serif}\
 text.as{fill:inherit}.frame{stroke:#444}.grid{stroke:#e6e6e6}.fine{stroke:#f4f4f4}";
 
+/// The endings of files that can be written.
+#[cfg(not(feature = "png"))]
+const KNOWN: &str = "`.svg`; `.png` takes the feature `png`";
+#[cfg(feature = "png")]
+const KNOWN: &str = "`.svg` and `.png`";
+
 /// A finished drawing: [`Chart`](crate::Chart), [`ImageGrid`](crate::ImageGrid) and the others become one.
 ///
 /// ```
@@ -76,15 +82,33 @@ impl Picture {
         )
     }
 
-    /// Writes the picture to a file whose ending, `.svg`, names the format. The file is whole or untouched.
+    /// The picture as a PNG file, with twice as many pixels in width and height, in a sans-serif font of the system.
     ///
     /// # Errors
-    /// If the ending is another one or the file cannot be written.
+    /// If there is no font, or the picture is too large.
+    #[cfg(feature = "png")]
+    pub fn png(&self) -> Result<Vec<u8>, Error> {
+        self.drawn("picture.png")
+    }
+
+    #[cfg(feature = "png")]
+    fn drawn(&self, file: impl std::fmt::Display) -> Result<Vec<u8>, Error> {
+        crate::raster::png(&self.svg()).map_err(|reason| Error::Draw { file: file.to_string(), reason })
+    }
+
+    /// Writes the picture to a file whose ending names the format: `.svg`, or with the feature `png` also `.png`. The
+    /// file is whole or untouched.
+    ///
+    /// # Errors
+    /// If the ending is another one or the file cannot be written; as [`png`](Picture::png) for that.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        match path.extension().and_then(|ending| ending.to_str()) {
-            Some("svg") => Ok(files::atomic::write(path, |file| file.write_all(self.svg().as_bytes()))?),
-            _ => Err(Error::Format { file: path.display().to_string(), known: "`.svg`" }),
-        }
+        let bytes = match path.extension().and_then(|ending| ending.to_str()) {
+            Some("svg") => self.svg().into_bytes(),
+            #[cfg(feature = "png")]
+            Some("png") => self.drawn(path.display())?,
+            _ => return Err(Error::Format { file: path.display().to_string(), known: KNOWN }),
+        };
+        Ok(files::atomic::write(path, |file| file.write_all(&bytes))?)
     }
 }

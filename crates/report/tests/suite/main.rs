@@ -8,4 +8,6 @@ mod histogram;
 mod html;
 mod images;
 mod log;
+#[cfg(feature = "png")]
+mod raster;
 mod tensorboard;
