@@ -48,6 +48,9 @@ pub trait Math: Copy {
     fn hypot(self, other: Self) -> Self;
     fn sinh<M: MulAdd>(self) -> Self;
     fn cosh<M: MulAdd>(self) -> Self;
+    fn asinh<M: MulAdd>(self) -> Self;
+    fn acosh<M: MulAdd>(self) -> Self;
+    fn atanh<M: MulAdd>(self) -> Self;
     fn tanh<M: MulAdd>(self) -> Self;
     fn sigmoid<M: MulAdd>(self) -> Self;
     fn erf<M: MulAdd>(self) -> Self;
@@ -156,6 +159,18 @@ impl Math for f32 {
         hyperbolic::cosh::<M>(self)
     }
     #[inline(always)]
+    fn asinh<M: MulAdd>(self) -> f32 {
+        hyperbolic::asinh::<M>(self)
+    }
+    #[inline(always)]
+    fn acosh<M: MulAdd>(self) -> f32 {
+        hyperbolic::acosh::<M>(self)
+    }
+    #[inline(always)]
+    fn atanh<M: MulAdd>(self) -> f32 {
+        hyperbolic::atanh::<M>(self)
+    }
+    #[inline(always)]
     fn tanh<M: MulAdd>(self) -> f32 {
         exp::tanh::<M>(self)
     }
@@ -247,6 +262,19 @@ impl Math for f64 {
     #[inline(always)]
     fn cosh<M: MulAdd>(self) -> f64 {
         f64::cosh(self)
+    }
+    #[inline(always)]
+    fn asinh<M: MulAdd>(self) -> f64 {
+        libm::asinh(self)
+    }
+    #[inline(always)]
+    fn acosh<M: MulAdd>(self) -> f64 {
+        // libm returns numbers below −1.
+        if self < 1.0 { f64::NAN } else { libm::acosh(self) }
+    }
+    #[inline(always)]
+    fn atanh<M: MulAdd>(self) -> f64 {
+        libm::atanh(self)
     }
     #[inline(always)]
     fn tanh<M: MulAdd>(self) -> f64 {

@@ -38,7 +38,8 @@ impl Window {
 
     /// Whether the windows are 2 × 2 and lie next to each other.
     fn is_pairs(&self) -> bool {
-        self.kernel == [2, 2] && self.stride == [2, 2] && self.padding == [0, 0]
+        let whole = self.output == self.input.map(|size| size / 2);
+        self.kernel == [2, 2] && self.stride == [2, 2] && self.padding == [0, 0] && whole
     }
 
     /// What a window sees along an axis.
@@ -63,10 +64,19 @@ impl Window {
 
     /// 1 over the number of elements of a mean.
     #[inline(always)]
-    fn share<T: Float>(&self, rows: &Range<usize>, cols: &Range<usize>) -> T {
-        let [kh, kw] = self.kernel;
-        let count = if self.counts_padding { kh * kw } else { rows.len() * cols.len() };
+    fn share<T: Float>(&self, at: usize, rows: &Range<usize>, cols: &Range<usize>) -> T {
+        let width = self.output[1];
+        let count = match self.counts_padding {
+            true => self.padded_len(0, at / width) * self.padded_len(1, at % width),
+            false => rows.len() * cols.len(),
+        };
         T::ONE / T::from_f64(count as f64)
+    }
+
+    /// How many places of the padded input a window covers along an axis: all of its own, unless it is a last one.
+    #[inline(always)]
+    fn padded_len(&self, axis: usize, at: usize) -> usize {
+        self.kernel[axis].min(self.input[axis] + 2 * self.padding[axis] - at * self.stride[axis])
     }
 
     /// The first largest element of a window, by its position in the plane; a NaN counts as largest.
@@ -233,7 +243,7 @@ pub(crate) fn avg_pool<T: Float>(window: &Window, x: &[T], y: &mut [T]) {
             let x = &x[plane * area..][..area];
             if !window.is_pairs() {
                 return window.each(|at, rows, cols| {
-                    let share = window.share::<T>(&rows, &cols);
+                    let share = window.share::<T>(at, &rows, &cols);
                     let row = |row: usize| x[row * w + cols.start..row * w + cols.end].iter().copied().sum::<T>();
                     y[at] = rows.map(row).sum::<T>() * share;
                 });
@@ -262,7 +272,7 @@ pub(crate) fn avg_unpool<T: Float>(window: &Window, g: &[T], out: &mut [T]) {
             if !window.is_pairs() {
                 out.fill(T::ZERO);
                 return window.each(|at, rows, cols| {
-                    let g = g[at] * window.share::<T>(&rows, &cols);
+                    let g = g[at] * window.share::<T>(at, &rows, &cols);
                     for row in rows {
                         out[row * w + cols.start..row * w + cols.end].iter_mut().for_each(|out| *out += g);
                     }

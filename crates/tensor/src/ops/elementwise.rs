@@ -124,7 +124,8 @@ table! {
         d [if p == 0.0 { x.lit(0.0) } else { x.lit(p) * x.pow(x.lit(p - 1.0)) }];
     Clamp { min: f64, max: f64 } "clamp" [x] -> y => {
         let (low, high) = (x.lit(min), x.lit(max));
-        A::select(x.lt(low), low, A::select(high.lt(x), high, x))
+        let raised = A::select(x.lt(low), low, x);
+        A::select(high.lt(raised), high, raised)
     }, vjp(g) [A::select(x.lt(x.lit(min)), g.lit(0.0), A::select(x.lit(max).lt(x), g.lit(0.0), g))];
     Shift { by: f64 } "add_scalar" [x] -> y => x + x.lit(by), vjp(g) [g];
     ShiftFrom { from: f64 } "scalar_sub" [x] -> y => x.lit(from) - x, vjp(g) [-g];
@@ -188,6 +189,12 @@ unary! {
     sinh => Sinh;
     /// The hyperbolic cosine; the gradient is sinh x.
     cosh => Cosh;
+    /// The number whose hyperbolic sine is x; the gradient is 1/√(x² + 1).
+    asinh => Asinh;
+    /// The number from 0 on whose hyperbolic cosine is x, NaN below 1; the gradient is 1/√(x² − 1), infinite at 1.
+    acosh => Acosh;
+    /// The number whose hyperbolic tangent is x, infinite at ±1 and NaN beyond; the gradient is 1/(1 − x²).
+    atanh => Atanh;
     /// The largest integer that is at most x; the gradient is 0.
     floor => Floor;
     /// The smallest integer that is at least x; the gradient is 0.
@@ -226,7 +233,8 @@ unary! {
     powi(n: i32) => Powi { n };
     /// xᵖ for a constant p; the gradient is p·xᵖ⁻¹, and 0 for p = 0.
     powf(p: f64) => Powf { p };
-    /// x held between two bounds; the gradient is 1 inside and at the bounds, else 0. NaN stays.
+    /// x held between two bounds, of which the upper one wins where they cross; the gradient is 1 inside and at the
+    /// bounds, else 0. NaN stays.
     clamp(min: f64, max: f64) => Clamp { min, max };
     /// √x with gradient 0 at 0: the last step of a norm.
     norm_root => NormRoot;

@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 impl<const N: usize> PoolOptions<N> {
     /// The window that moves over the planes of a shape `[n, channels, …]`.
     fn window(&self, op: &'static str, x: &Shape) -> Result<Window> {
-        let PoolOptions { kernel, stride, padding, counts_padding } = *self;
+        let PoolOptions { kernel, stride, padding, counts_padding, ceil_mode } = *self;
         let axes = if N == 1 { "length" } else { "height, width" };
         if x.rank() != N + 2 {
             let expected = format!("an input of [batch, channels, {axes}]");
@@ -32,7 +32,13 @@ impl<const N: usize> PoolOptions<N> {
             let expected = format!("an input of at least {kernel:?} when padded by {padding:?}, and not empty");
             return Err(Error::Shape { op, expected, got: x.clone() });
         }
-        let output = PerAxis::<N>(std::array::from_fn(|i| size(i).expect("checked") / stride[i] + 1));
+        let output = PerAxis::<N>(std::array::from_fn(|i| {
+            let (room, stride) = (size(i).expect("checked"), stride[i]);
+            let whole = room / stride + 1;
+            // One more begins before the padding at the end, which alone is nothing to see.
+            let partial = ceil_mode && room % stride > 0 && whole * stride < x[i + 2] + padding[i];
+            whole + usize::from(partial)
+        }));
         Ok(Window {
             input: PerAxis::<N>(std::array::from_fn(|i| x[i + 2])).two(1),
             kernel: PerAxis(kernel).two(1),
@@ -130,8 +136,8 @@ fn flat_planes<T: Float, A: Array<T>>(op: &'static str, x: &A) -> Result<A> {
 
 methods! {
     /// The largest element that a window sees as it moves over the planes of `[n, channels, h, w]`, to
-    /// `[n, channels, h', w']` with h' = (h + 2·padding − kernel)/stride + 1, rounded down. NaN counts as largest. The
-    /// gradient goes to the first largest element of a window, row by row.
+    /// `[n, channels, h', w']` with h' = (h + 2·padding − kernel)/stride + 1, rounded down unless the options say up.
+    /// NaN counts as largest. The gradient goes to the first largest element of a window, row by row.
     ///
     /// # Panics
     /// If the rank is not 4, the window is larger than the padded input, or the padding is larger than half the window.
@@ -160,8 +166,8 @@ methods! {
     }
 
     /// The mean of what a window sees as it moves over the planes of `[n, channels, h, w]`, to `[n, channels, h', w']`
-    /// with h' = (h + 2·padding − kernel)/stride + 1, rounded down. Padding counts as 0, unless the options say that it
-    /// does not count. The gradient g of a window is shared out evenly among what it sees.
+    /// with h' = (h + 2·padding − kernel)/stride + 1, rounded down unless the options say up. Padding counts as 0, unless
+    /// the options say that it does not count. The gradient g of a window is shared out evenly among what it sees.
     ///
     /// # Panics
     /// If the rank is not 4, the window is larger than the padded input, or the padding is larger than half the window.

@@ -101,13 +101,15 @@ pub struct PoolOptions<const N: usize> {
     pub padding: [usize; N],
     /// Whether a mean counts the padding.
     pub counts_padding: bool,
+    /// Whether there is a last window for what is left at the end of an axis, of which it sees only the part that is there.
+    pub ceil_mode: bool,
 }
 
 impl<const N: usize> PoolOptions<N> {
     /// A window that moves by its own size.
     pub fn new(kernel: impl Into<PerAxis<N>>) -> Self {
         let PerAxis(kernel) = kernel.into();
-        PoolOptions { kernel, stride: kernel, padding: [0; N], counts_padding: true }
+        PoolOptions { kernel, stride: kernel, padding: [0; N], counts_padding: true, ceil_mode: false }
     }
 
     /// With this stride.
@@ -123,5 +125,19 @@ impl<const N: usize> PoolOptions<N> {
     /// With or without the padding counted in a mean.
     pub fn counts_padding(self, counts_padding: bool) -> Self {
         PoolOptions { counts_padding, ..self }
+    }
+
+    /// With or without a last window for what is left at the end of an axis: the number of windows is rounded up instead
+    /// of down. What such a window sees beyond the padding does not count in a mean, and there is none that would see
+    /// nothing but padding.
+    ///
+    /// ```
+    /// use tensor::{PoolOptions, Tensor};
+    /// let x = Tensor::from([[[1.0f32, 5.0, 2.0, 4.0, 7.0]]]);
+    /// assert_eq!(x.avg_pool1d(PoolOptions::new(2)), Tensor::from([[[3.0, 3.0]]]));
+    /// assert_eq!(x.avg_pool1d(PoolOptions::new(2).ceil_mode(true)), Tensor::from([[[3.0, 3.0, 7.0]]]));
+    /// ```
+    pub fn ceil_mode(self, ceil_mode: bool) -> Self {
+        PoolOptions { ceil_mode, ..self }
     }
 }

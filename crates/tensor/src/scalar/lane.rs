@@ -134,6 +134,18 @@ macro_rules! float_reading {
             $wrap(Math::cosh::<$M>($value(self)))
         }
         #[inline(always)]
+        fn asinh(self) -> Self {
+            $wrap(Math::asinh::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn acosh(self) -> Self {
+            $wrap(Math::acosh::<$M>($value(self)))
+        }
+        #[inline(always)]
+        fn atanh(self) -> Self {
+            $wrap(Math::atanh::<$M>($value(self)))
+        }
+        #[inline(always)]
         fn tanh(self) -> Self {
             $wrap(Math::tanh::<$M>($value(self)))
         }

@@ -105,6 +105,18 @@ pub trait Scalar:
     fn cosh(self) -> Self {
         Self::call(rules::Cosh, [self])
     }
+    /// The number whose hyperbolic sine this is.
+    fn asinh(self) -> Self {
+        Self::call(rules::Asinh, [self])
+    }
+    /// The number from 0 on whose hyperbolic cosine this is; NaN below 1.
+    fn acosh(self) -> Self {
+        Self::call(rules::Acosh, [self])
+    }
+    /// The number whose hyperbolic tangent this is; NaN beyond ±1.
+    fn atanh(self) -> Self {
+        Self::call(rules::Atanh, [self])
+    }
     /// The hyperbolic tangent.
     fn tanh(self) -> Self {
         Self::call(rules::Tanh, [self])

@@ -80,6 +80,10 @@ table! {
     Atan "atan" [x] -> y => x.atan(), d [(x * x + x.lit(1.0)).recip()];
     Sinh "sinh" [x] -> y => x.sinh(), d [x.cosh()];
     Cosh "cosh" [x] -> y => x.cosh(), d [x.sinh()];
+    // By roots of what does not overflow.
+    Asinh "asinh" [x] -> y => x.asinh(), d [x.hypot(x.lit(1.0)).recip()];
+    Acosh "acosh" [x] -> y => x.acosh(), d [((x - x.lit(1.0)).sqrt() * (x + x.lit(1.0)).sqrt()).recip()];
+    Atanh "atanh" [x] -> y => x.atanh(), d [((x.lit(1.0) - x) * (x.lit(1.0) + x)).recip()];
     // Towards y it is x/r², towards x it is −y/r², where r² might overflow or vanish. At the origin, where the angle
     // jumps, it is 0.
     Atan2 "atan2" [a, b] -> y => a.atan2(b), vjp(g) [

@@ -47,14 +47,19 @@ pub(super) fn exp_m1<M: MulAdd>(x: f32) -> f32 {
     (M::f64(scale, m, scale - 1.0) as f32).copysign(x)
 }
 
-/// ln(1 + x), by a series where 1 + x would lose the digits of x.
+/// ln(1 + x).
 #[inline(always)]
 pub(super) fn ln_1p<M: MulAdd>(x: f32) -> f32 {
-    let x = x as f64;
+    ln_1p_wide::<M>(x as f64) as f32
+}
+
+/// ln(1 + x), by a series where 1 + x would lose the digits of x, with relative error 2^-38.
+#[inline(always)]
+pub(super) fn ln_1p_wide<M: MulAdd>(x: f64) -> f64 {
     // Relative error x³/4 < 2^-38.
     let series = M::f64(x * x, M::f64(x, 1.0 / 3.0, -0.5), x);
     let log = LN_2 * log2::<M>(1.0 + x);
-    (if x.abs() < 1.0 / 4096.0 { series } else { log }) as f32
+    if x.abs() < 1.0 / 4096.0 { series } else { log }
 }
 
 /// True for infinities too. Of the exponents (f32 and i32) those beyond 2⁴⁰ have no fraction, nor have their halves;

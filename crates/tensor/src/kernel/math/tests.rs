@@ -56,6 +56,9 @@ functions! {
     Atan atan f64::atan;
     Sinh sinh f64::sinh;
     Cosh cosh f64::cosh;
+    Asinh asinh libm::asinh;
+    Acosh acosh Math::acosh::<Unfused>;
+    Atanh atanh libm::atanh;
     Tanh tanh f64::tanh;
     Sigmoid sigmoid logistic;
     Erf erf libm::erf;

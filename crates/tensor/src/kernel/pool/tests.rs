@@ -4,13 +4,14 @@ use super::*;
 use crate::kernel::tests::{noise, pool};
 
 fn windows() -> impl Strategy<Value = Window> {
-    let axis = || (1..9usize, 1..5usize, 1..4usize, 0..3usize);
+    let axis = || (1..9usize, 1..5usize, 1..4usize, 0..3usize, any::<bool>());
     let any = (axis(), axis(), any::<bool>()).prop_filter_map("too small", |(down, across, counts_padding)| {
         let [input, kernel, output, stride, padding] = {
-            let axes = [down, across].map(|(input, kernel, stride, padding)| {
+            let axes = [down, across].map(|(input, kernel, stride, padding, ceil_mode)| {
                 let padding = padding.min(kernel / 2);
                 let room = (input + 2 * padding).checked_sub(kernel)?;
-                Some([input, kernel, room / stride + 1, stride, padding])
+                let partial = ceil_mode && room % stride > 0 && (room / stride + 1) * stride < input + padding;
+                Some([input, kernel, room / stride + 1 + usize::from(partial), stride, padding])
             });
             let [down, across] = [axes[0]?, axes[1]?];
             std::array::from_fn(|i| [down[i], across[i]])
@@ -42,6 +43,13 @@ fn seen(window: &Window, planes: usize) -> Vec<Vec<usize>> {
         places.collect()
     };
     (0..planes * oh * ow).map(one).collect()
+}
+
+/// How many places of the padded plane a window covers.
+fn covered(window: &Window, n: usize) -> usize {
+    let at = [n / window.output[1], n % window.output[1]];
+    let inside = |i: usize, u: &usize| at[i] * window.stride[i] + u < window.input[i] + 2 * window.padding[i];
+    (0..2).map(|i| (0..window.kernel[i]).filter(|u| inside(i, u)).count()).product()
 }
 
 /// The first position of the largest, where NaN is the largest.
@@ -87,9 +95,8 @@ proptest! {
         let [area, out_area] = window.areas();
         let (x, g) = (elements(planes * area, seed, false), elements(planes * out_area, !seed, false));
         let (mut value, mut grad) = (Vec::new(), vec![0.0; x.len()]);
-        for (seen, g) in seen(&window, planes).iter().zip(&g) {
-            let all = window.kernel[0] * window.kernel[1];
-            let count = if window.counts_padding { all } else { seen.len() } as f32;
+        for (n, (seen, g)) in seen(&window, planes).iter().zip(&g).enumerate() {
+            let count = if window.counts_padding { covered(&window, n % out_area) } else { seen.len() } as f32;
             value.push(seen.iter().map(|&at| x[at]).sum::<f32>() / count);
             seen.iter().for_each(|&at| grad[at] += g / count);
         }

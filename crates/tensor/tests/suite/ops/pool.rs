@@ -14,7 +14,7 @@ fn options(kernel: [usize; 2]) -> PoolOptions<2> {
 
 /// On inputs of at most 31 elements, no two of which are equal.
 fn max() -> Vec<Case> {
-    let rows: [(&[usize], PoolOptions<2>); 8] = [
+    let rows: [(&[usize], PoolOptions<2>); 9] = [
         (&[1, 1, 4, 6], options([2, 2])),
         (&[2, 1, 3, 5], options([2, 2])),
         (&[1, 1, 5, 5], options([3, 2]).stride(1)),
@@ -23,6 +23,7 @@ fn max() -> Vec<Case> {
         (&[1, 1, 4, 4], options([4, 4])),
         (&[0, 2, 4, 4], options([2, 2])),
         (&[2, 0, 4, 4], options([3, 3])),
+        (&[1, 1, 5, 6], options([2, 4]).ceil_mode(true)),
     ];
     let planes = rows.map(|(x, options)| {
         case(format!("max_pool2d of {x:?}, {options:?}"), [spread(x)], move |x| x[0].max_pool2d(options).square())
@@ -40,7 +41,7 @@ fn max() -> Vec<Case> {
 }
 
 fn avg() -> Vec<Case> {
-    let rows: [(&[usize], PoolOptions<2>); 7] = [
+    let rows: [(&[usize], PoolOptions<2>); 9] = [
         (&[2, 1, 4, 6], options([2, 2])),
         (&[2, 1, 3, 5], options([2, 2])),
         (&[1, 1, 5, 5], options([3, 2]).stride(1)),
@@ -48,6 +49,8 @@ fn avg() -> Vec<Case> {
         (&[1, 2, 3, 5], options([2, 3]).padding([1, 1]).stride(1).counts_padding(false)),
         (&[1, 1, 5, 6], options([2, 1]).stride([3, 2])),
         (&[0, 2, 4, 4], options([2, 2])),
+        (&[1, 1, 5, 6], options([2, 4]).padding([0, 1]).ceil_mode(true)),
+        (&[1, 1, 4, 6], options([3, 4]).padding([1, 0]).counts_padding(false).ceil_mode(true)),
     ];
     let planes = rows.map(|(x, options)| {
         case(format!("avg_pool2d of {x:?}, {options:?}"), [any(x)], move |x| x[0].avg_pool2d(options).square())
