@@ -42,6 +42,7 @@ pub trait Array<T: Float>: Clone {
     /// The value; a gradient that depends on more than its shape is no longer linear in it.
     fn value(&self) -> Tensor<T>;
     /// A constant in the world of `self`.
+    #[track_caller]
     fn constant(&self, value: Tensor<T>) -> Self;
     /// The sizes of the axes.
     fn shape(&self) -> Shape;

@@ -13,6 +13,7 @@
 //! ```
 
 mod array;
+mod attribute;
 mod error;
 mod float;
 mod grad;
@@ -31,6 +32,7 @@ mod traced;
 pub mod transform;
 
 pub use array::{Array, OfVars};
+pub use attribute::{Attribute, Attributes};
 pub use error::{Error, Result};
 pub use float::{Element, Float};
 pub use gradcheck::{Gradcheck, GradcheckError, Report, gradcheck};
@@ -45,7 +47,7 @@ pub use shape::{Axes, Shape};
 pub use storage::Buffers;
 pub use tape::{
     Adjoints, Buffer, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample,
-    Profile, Source, Tape, Var,
+    Profile, Source, Step, StepKind, Tape, Var,
 };
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 

@@ -242,7 +242,7 @@ impl Axes {
 pub(crate) struct AxisSet(u32);
 
 impl AxisSet {
-    const CAPACITY: usize = 31;
+    pub(crate) const CAPACITY: usize = 31;
 
     pub(crate) fn all(rank: usize) -> AxisSet {
         AxisSet((1 << rank) - 1)

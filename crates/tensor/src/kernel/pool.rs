@@ -29,6 +29,11 @@ impl Window {
         [self.input, self.output].map(|[h, w]| h * w)
     }
 
+    /// Whether the last windows of an axis see less than their size, padding included.
+    pub(crate) fn has_partial(&self) -> bool {
+        (0..2).any(|axis| self.padded_len(axis, self.output[axis].saturating_sub(1)) < self.kernel[axis])
+    }
+
     /// What a plane takes, in elements of work.
     fn work(&self) -> usize {
         let [area, out_area] = self.areas();

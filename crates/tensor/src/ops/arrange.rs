@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::copy;
@@ -23,6 +24,10 @@ impl<T: Float> Op<T> for Flip {
     /// A copy, since the kernels of products take no negative strides.
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(x[0].with_layout(x[0].layout().flip(self.axes)).copied())
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -75,6 +80,14 @@ impl<T: Float> Op<T> for Pad {
             out.fill(T::from_f64(self.value));
             copy::scatter_to(values, out, offset, x.shape(), &strides);
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![
+            ("before", self.widths.iter().map(|width| width.0).collect()),
+            ("after", self.widths.iter().map(|width| width.1).collect()),
+            ("value", self.value.into()),
+        ])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

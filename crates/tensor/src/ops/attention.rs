@@ -56,6 +56,7 @@ fn permitted<T: Float>(scores: &Shape, mask: Option<&Tensor<bool>>, causal: bool
 }
 
 /// The softmax of scores over the keys that are permitted, and 0 for a query to which none is.
+#[track_caller]
 fn weights<T: Float, A: Array<T>>(scores: &A, permitted: Option<Tensor<T>>) -> Result<A> {
     let softmax = |scores: &A| A::try_apply(Softmax { axis: scores.shape().rank() - 1 }, &[scores]);
     let Some(permitted) = permitted else { return softmax(scores) };
@@ -63,12 +64,16 @@ fn weights<T: Float, A: Array<T>>(scores: &A, permitted: Option<Tensor<T>>) -> R
     // Where nothing is permitted the softmax is one of zeros, not of −∞, so that no NaN has to be kept from spreading.
     let low = some.map_elements(|some| if some > T::ZERO { T::NEG_INFINITY } else { T::ZERO });
     let some = some.map_elements(|some| if some > T::ZERO { T::ONE } else { T::ZERO });
-    let select = |mask: Tensor<T>, x: &A, other: Tensor<T>| {
-        A::try_apply(Map(Select), &[&x.constant(mask), x, &x.constant(other)])
-    };
     select(some, &softmax(&select(permitted, scores, low)?)?, Tensor::from(T::ZERO))
 }
 
+/// x where the mask is not 0, else the other.
+#[track_caller]
+fn select<T: Float, A: Array<T>>(mask: Tensor<T>, x: &A, other: Tensor<T>) -> Result<A> {
+    A::try_apply(Map(Select), &[&x.constant(mask), x, &x.constant(other)])
+}
+
+#[track_caller]
 fn attention<T: Float, A: Array<T>>(q: &A, k: &A, v: &A, mask: Option<&Tensor<bool>>, causal: bool) -> Result<A> {
     let shape = q.shape();
     let scores = check(&shape, &k.shape(), &v.shape())?;

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::Op;
 use super::elementwise::{Map, Rsqrt};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::channels::{self, Channels};
@@ -100,6 +101,10 @@ impl<T: Float> Op<T> for BatchNorm<T> {
         true
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("eps", self.eps.into()), ("weight", self.weight.into()), ("bias", self.bias.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
         let shape = x[0].shape();
         let Channels { n, c, m } = sizes(&shape);
@@ -148,6 +153,10 @@ struct Rescale;
 
 impl Elementwise<4> for Rescale {
     const NAME: &'static str = "rescale";
+
+    fn attributes(self) -> Option<Attributes> {
+        Some(vec![])
+    }
 
     #[inline(always)]
     fn eval<A: Scalar>(self, [x, mean, factor, bias]: [A; 4]) -> A {

@@ -6,6 +6,7 @@
 
 use super::Op;
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::conv::{self, Sizes};
@@ -31,6 +32,18 @@ impl Geometry {
         let Geometry { input, kernel, output, stride, padding, dilation, groups } = *self;
         Sizes { n, groups, c, o, input, kernel, output, stride, padding, dilation }
     }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![
+            ("input", self.input.into()),
+            ("kernel", self.kernel.into()),
+            ("output", self.output.into()),
+            ("stride", self.stride.into()),
+            ("padding", self.padding.into()),
+            ("dilation", self.dilation.into()),
+            ("groups", self.groups.into()),
+        ])
+    }
 }
 
 /// `[n, channels, h, w]` for a number of channels and an area.
@@ -51,6 +64,10 @@ impl<T: Float> Op<T> for Conv {
         Ok(Tensor::build(image(sizes.n, x[1].shape()[0], sizes.output), |out| {
             conv::conv(&sizes, slice(&input), slice(&w), bias, out);
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        self.0.attributes()
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
@@ -88,6 +105,10 @@ impl<T: Float> Op<T> for ConvInput {
         }))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        self.0.attributes()
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
         let input = needs[0].then(|| apply(Conv(self.0), [&g, x[1]]));
         let weight = needs[1].then(|| apply(ConvWeight(self.0), [&g, x[0]]));
@@ -112,6 +133,10 @@ impl<T: Float> Op<T> for ConvWeight {
         Ok(Tensor::build(image(sizes.groups * o, c, sizes.kernel), |out| {
             conv::conv_weight(&sizes, slice(&input), slice(&g), out);
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        self.0.attributes()
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {

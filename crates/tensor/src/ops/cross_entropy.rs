@@ -3,6 +3,7 @@
 use super::softmax::Softmax;
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::rows;
@@ -42,6 +43,10 @@ impl<T: Float> Op<T> for CrossEntropy {
         let (z, n) = (x[0].contiguous(), x[0].shape()[x[0].rank() - 1]);
         let z = z.as_slice().expect("contiguous");
         Ok(Tensor::build(self.labels.shape(), |out| rows::cross_entropy(z, self.target(), out, n)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("labels", (&self.labels).into()), ("smoothing", self.smoothing.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

@@ -4,6 +4,7 @@ use std::array;
 
 use super::{Op, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::tape::{Grads, Var};
@@ -36,7 +37,7 @@ where
     }
 }
 
-/// The identity, whose gradient passes through a function.
+/// The identity, whose gradient passes through a function; as a value it is described by its name.
 struct MapGradient<F>(F);
 
 impl<T: Float, F> Op<T> for MapGradient<F>
@@ -49,6 +50,10 @@ where
         Ok(x[0].clone())
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         A::with_vars(&[&g], &|v| one(self.0(v[0])))
     }
@@ -58,7 +63,7 @@ where
     }
 }
 
-/// The identity, whose gradient is shown to a function.
+/// The identity, whose gradient is shown to a function; as a value it is described by its name.
 struct InspectGradient<F>(F);
 
 impl<T: Float, F: Fn(&Tensor<T>) + 'static> Op<T> for InspectGradient<F> {
@@ -66,6 +71,10 @@ impl<T: Float, F: Fn(&Tensor<T>) + 'static> Op<T> for InspectGradient<F> {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(x[0].clone())
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -88,6 +97,10 @@ impl<T: Float> Op<T> for ScaleGradient {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(x[0].clone())
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("factor", self.factor.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

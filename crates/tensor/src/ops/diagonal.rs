@@ -2,6 +2,7 @@
 
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::{Element, Float};
 use crate::kernel::copy;
@@ -21,6 +22,10 @@ impl<T: Float> Op<T> for Diagonal {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(x[0].with_layout(x[0].layout().diagonal(self.axes)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -47,6 +52,10 @@ impl<T: Float> Op<T> for EmbedDiagonal {
         }))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("shape", (&self.shape).into()), ("axes", self.axes.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.diagonal(self.axes))
     }
@@ -58,6 +67,7 @@ pub(super) fn triangle<E: Element>([m, n]: [usize; 2], k: isize, inside: E, outs
 }
 
 /// The elements of matrices up to the column that is the row plus `k` (or those beyond), and 0 elsewhere, by selection.
+#[track_caller]
 pub(super) fn kept<T: Float, A: Array<T>>(op: &'static str, x: &A, k: isize, below: bool) -> Result<A> {
     let shape = x.shape();
     let &[.., m, n] = &shape[..] else {

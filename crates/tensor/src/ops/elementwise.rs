@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 
 use super::{Op, methods};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::chain::Pointwise;
@@ -35,6 +36,10 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
         }
         let wide = x.map(|x| x.broadcast_to(&shape));
         Ok(Tensor::build(shape, |out| map::map(self.0, wide.each_ref().map(Tensor::strided), out)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        self.0.attributes()
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::shape::Shape;
@@ -77,6 +78,10 @@ impl<T: Float> Op<T> for IndexSelect {
         }))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into()), ("index", (&self.index).into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.index_add(self.axis, &self.index, x[0].shape()[self.axis]))
     }
@@ -113,6 +118,10 @@ impl<T: Float> Op<T> for IndexAdd {
                 }
             }
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into()), ("index", (&self.index).into()), ("len", self.len.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -169,6 +178,10 @@ impl<T: Float> Op<T> for Gather {
         }))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into()), ("index", (&self.index).into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         let zeros = g.constant(Tensor::zeros(x[0].shape()));
         one(zeros.scatter_add(self.axis, &self.index, &g))
@@ -196,6 +209,10 @@ impl<T: Float> Op<T> for ScatterAdd {
         let data = out.as_mut_slice();
         each_gathered(x[0].shape(), self.axis, &index, |k, at| data[at] += src[k]);
         Ok(out)
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into()), ("index", (&self.index).into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::view::range;
 use super::{Op, methods};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::copy;
@@ -44,6 +45,10 @@ impl<T: Float> Op<T> for Concat {
                 start += x.shape()[self.axis];
             }
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {

@@ -5,6 +5,7 @@ use std::borrow::Borrow;
 use super::diagonal::kept;
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::linalg::{self, Failure, Triangle};
@@ -102,6 +103,10 @@ impl<T: Float> Op<T> for Cholesky {
     }
 
     /// L⁻ᵀ·Φ(Lᵀ·g)·L⁻¹, made symmetric, where Φ takes the lower triangle with half of the diagonal.
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
         let n = y.shape()[y.shape().rank() - 1];
         let half = Tensor::from_fn([n, n], |i| T::from_f64(if i[0] == i[1] { 0.5 } else { 1.0 }));
@@ -127,6 +132,11 @@ impl<T: Float> Op<T> for SolveTriangular {
         let size = [2, 1].map(|i| b.shape()[b.rank() - i]);
         linalg::solve_triangular(self.0, slice(&a), size, b.as_mut_slice());
         Ok(b)
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        let Triangle { upper, transpose, unit } = self.0;
+        Some(vec![("upper", upper.into()), ("transpose", transpose.into()), ("unit", unit.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
@@ -163,6 +173,10 @@ impl<T: Float> Op<T> for Solve {
         }
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("strict", self.strict.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, needs: &[bool]) -> Grads<A> {
         let right: A = unwrap(A::try_apply(Solve { strict: false }, &[&x[0].t(), &g]));
         let matrix = needs[0].then(|| right.matmul(&y.t()).scale(-1.0));
@@ -190,6 +204,10 @@ impl<T: Float> Op<T> for Inverse {
             Err(failure) if self.strict => Err(failed("inverse", "singular", a.shape(), failure)),
             _ => Ok(y),
         }
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("strict", self.strict.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
@@ -220,6 +238,10 @@ impl<T: Float> Op<T> for Det {
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (a, n) = (x[0].contiguous(), rows("det", x[0].shape())?);
         Ok(Tensor::build(batch(a.shape()), |out| linalg::det(slice(&a), n, out)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
@@ -262,6 +284,10 @@ impl<T: Float> Op<T> for LogAbsDet {
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let (a, n) = (x[0].contiguous(), rows("logdet", x[0].shape())?);
         Ok(Tensor::build(batch(a.shape()), |out| linalg::log_abs_det(slice(&a), n, out)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

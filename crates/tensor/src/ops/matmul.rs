@@ -4,6 +4,7 @@ use std::borrow::{Borrow, Cow};
 
 use super::{Op, SumOfRows, methods};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::matmul::{Init, Mat, matmul};
@@ -72,6 +73,10 @@ impl<T: Float> Op<T> for MatMul {
                 matmul(mat(&a, at_a), mat(&b, at_b), &mut out[i * m * n..][..m * n], Init::Zero);
             });
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {
@@ -163,6 +168,10 @@ impl<T: Float> Op<T> for Linear {
             None => Init::Zero,
         };
         Ok(Tensor::build(shape, |out| matmul(whole(&rows), turned(w), out, init)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {

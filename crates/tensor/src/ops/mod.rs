@@ -26,6 +26,7 @@ pub mod view;
 pub mod window;
 
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::Result;
 use crate::float::Float;
 use crate::kernel::chain::{Fill, Pointwise};
@@ -76,6 +77,13 @@ pub trait Op<T: Float>: 'static {
     /// each element of the largest array involved.
     fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
         x.iter().map(|x| x.numel()).max().unwrap_or(0).max(y.numel()) as u64
+    }
+
+    /// What the op was built with, for programs that read a tape with [`Tape::steps`](crate::Tape::steps) and write it down
+    /// in another language. By default `None`: the op does not say, and its name alone is no description. An op that says is
+    /// taken for the one that is known by its name, so one of your own needs a name of its own.
+    fn attributes(&self) -> Option<Attributes> {
+        None
     }
 
     /// How the op orders the axes of its input, if that is all it does.
@@ -176,6 +184,10 @@ impl<T: Float, O: Op<T>> Recorded<T> for O {
         into: &mut Adjoints<'_, T>,
     ) {
         Op::backward_by_parts(self, g, fill, x, y, into);
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Op::attributes(self)
     }
 
     fn permutation(&self) -> Option<&[isize]> {

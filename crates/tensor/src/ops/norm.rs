@@ -3,6 +3,7 @@
 use super::Op;
 use super::elementwise::Rsqrt;
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::chain::Fill;
@@ -69,6 +70,15 @@ impl<T: Float, const CENTRED: bool> Op<T> for Norm<CENTRED> {
         let (input, n) = (x[0].contiguous(), self.sizes(x[0].shape())[1]);
         let input = input.as_slice().expect("contiguous");
         Ok(self.kernel(x, |norm| Tensor::build(x[0].shape(), |out| rows::norm(norm, input, out, n))))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![
+            ("axes", self.axes.into()),
+            ("eps", self.eps.into()),
+            ("weight", self.weight.into()),
+            ("bias", self.bias.into()),
+        ])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, needs: &[bool]) -> Grads<A> {

@@ -3,6 +3,7 @@
 use super::window::{PerAxis, PoolOptions};
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::pool::{self, Window};
@@ -62,6 +63,16 @@ fn slice<T: Float>(x: &Tensor<T>) -> &[T] {
     x.as_slice().expect("contiguous")
 }
 
+fn attributes(window: &Window) -> Option<Attributes> {
+    Some(vec![
+        ("kernel", window.kernel.into()),
+        ("stride", window.stride.into()),
+        ("padding", window.padding.into()),
+        ("counts_padding", window.counts_padding.into()),
+        ("ceil_mode", window.has_partial().into()),
+    ])
+}
+
 /// The largest element that each window sees.
 struct MaxPool(Window);
 
@@ -72,6 +83,10 @@ impl<T: Float> Op<T> for MaxPool {
         let x = x[0].contiguous();
         let shape = with_planes(x.shape(), self.0.output);
         Ok(Tensor::build(shape, |out| pool::max_pool(&self.0, slice(&x), out)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        attributes(&self.0)
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -103,6 +118,10 @@ impl<T: Float> Op<T> for AvgPool {
         Ok(Tensor::build(shape, |out| pool::avg_pool(&self.0, slice(&x), out)))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        attributes(&self.0)
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(unwrap(A::try_apply(AvgUnpool(self.0), &[&g])))
     }
@@ -118,6 +137,10 @@ impl<T: Float> Op<T> for AvgUnpool {
         let g = x[0].contiguous();
         let shape = with_planes(g.shape(), self.0.input);
         Ok(Tensor::build(shape, |out| pool::avg_unpool(&self.0, slice(&g), out)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        attributes(&self.0)
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

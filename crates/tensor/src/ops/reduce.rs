@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::elementwise::{Map, NormRoot, Square};
 use super::{OfSum, Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::{reduce, rows};
@@ -37,6 +38,10 @@ impl<T: Float> Op<T> for Sum {
         all.then(|| OfSum { shape: shape.reduced(&self.axes, self.keepdim), factor: 1.0 })
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into()), ("keepdim", self.keepdim.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(kept(&g, x[0], self.axes).broadcast_to(&x[0].shape()))
     }
@@ -59,6 +64,10 @@ impl<T: Float> Op<T> for Mean {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(Array::scale(&x[0].fold(reduce::Sum, self.axes, self.keepdim), self.factor(x[0].shape())))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into()), ("keepdim", self.keepdim.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -86,6 +95,10 @@ impl<T: Float> Op<T> for SumTo {
             return Err(Error::Shape { op: "sum_to", expected, got: x[0].shape().clone() });
         }
         Ok(x[0].sum_to_shape(&self.shape))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("shape", (&self.shape).into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -152,6 +165,10 @@ impl<T: Float, const MAX: bool> Op<T> for Extreme<MAX> {
         })
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into()), ("keepdim", self.keepdim.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
         let weights = g.constant(self.weights(&x[0].value(), &y.value()));
         let g = kept(&g, x[0], self.axes);
@@ -179,6 +196,10 @@ impl<T: Float> Op<T> for LogSumExp {
         let last = x[0].permute(&order).contiguous();
         let shape = x[0].shape().reduced(&self.axes, self.keepdim);
         Ok(Tensor::build(shape, |out| rows::logsumexp(last.as_slice().expect("contiguous"), out, n)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.into()), ("keepdim", self.keepdim.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {

@@ -3,6 +3,7 @@
 use super::index::Around;
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::scan;
@@ -23,6 +24,10 @@ impl<T: Float> Op<T> for CumSum {
         let x = x[0].contiguous();
         let data = x.as_slice().expect("contiguous");
         Ok(Tensor::build(x.shape(), |out| scan::cumsum(data, out, len, inner, self.reverse)))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into()), ("reverse", self.reverse.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

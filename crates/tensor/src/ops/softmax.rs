@@ -2,6 +2,7 @@
 
 use super::{Op, methods, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::chain::Fill;
@@ -49,6 +50,10 @@ impl<T: Float> Op<T> for Softmax {
         Ok(along(x[0], self.axis, rows::softmax))
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {
         let dot = g.mul(y).sum_axis_keepdim(self.axis);
         one(y.mul(&g.sub(&dot)))
@@ -83,6 +88,10 @@ impl<T: Float> Op<T> for LogSoftmax {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         Ok(along(x[0], self.axis, rows::log_softmax))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axis", self.axis.into())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], y: &A, _needs: &[bool]) -> Grads<A> {

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Op, one};
 use crate::array::Array;
+use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::copy;
@@ -23,6 +24,10 @@ impl<T: Float> Op<T> for Permute {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         x[0].try_permute(&self.axes)
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("axes", self.axes.iter().copied().collect())])
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -55,6 +60,10 @@ impl<T: Float> Op<T> for Reshape {
         x[0].try_reshape(&self.shape)
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("shape", (&self.shape).into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.reshape(x[0].shape()))
     }
@@ -76,6 +85,10 @@ impl<T: Float> Op<T> for BroadcastTo {
         x[0].try_broadcast_to(&self.shape)
     }
 
+    fn attributes(&self) -> Option<Attributes> {
+        Some(vec![("shape", (&self.shape).into())])
+    }
+
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
         one(g.sum_to(&x[0].shape()))
     }
@@ -83,6 +96,24 @@ impl<T: Float> Op<T> for BroadcastTo {
     fn flops(&self, _x: &[&Tensor<T>], _y: &Tensor<T>) -> u64 {
         0
     }
+}
+
+/// Where slices start and end and by how much they move on, and the axes of which they pick a single position.
+fn slice_attributes(slices: &[Slice]) -> Attributes {
+    let ends = |slice: &Slice| match *slice {
+        Slice::At(-1) => (-1, isize::MAX),
+        Slice::At(i) => (i, i + 1),
+        Slice::Range { start, end, .. } => (start.unwrap_or(0), end.unwrap_or(isize::MAX)),
+    };
+    let step = |slice: &Slice| if let Slice::Range { step, .. } = *slice { step } else { 1 };
+    let all = || slices.iter();
+    let dropped = all().enumerate().filter(|(_, slice)| matches!(slice, Slice::At(_)));
+    vec![
+        ("starts", all().map(|slice| ends(slice).0).collect()),
+        ("ends", all().map(|slice| ends(slice).1).collect()),
+        ("steps", all().map(step).collect()),
+        ("dropped", dropped.map(|(axis, _)| axis).collect()),
+    ]
 }
 
 /// A part of the array.
@@ -95,6 +126,10 @@ impl<T: Float> Op<T> for Slices {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         x[0].try_slice(&self.slices)
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        Some(slice_attributes(&self.slices))
     }
 
     fn vjp<A: Array<T>>(&self, g: A, x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {
@@ -134,6 +169,12 @@ impl<T: Float> Op<T> for Embed {
             out.fill(T::ZERO);
             copy::scatter_to(values, out, target.offset, &target.shape, &target.strides);
         }))
+    }
+
+    fn attributes(&self) -> Option<Attributes> {
+        let mut attributes = slice_attributes(&self.slices);
+        attributes.push(("shape", (&self.shape).into()));
+        Some(attributes)
     }
 
     fn vjp<A: Array<T>>(&self, g: A, _x: &[&A], _y: &A, _needs: &[bool]) -> Grads<A> {

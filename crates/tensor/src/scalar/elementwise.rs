@@ -2,6 +2,7 @@
 
 use super::Scalar;
 use super::dual::Dual;
+use crate::attribute::Attributes;
 
 /// A function of `N` numbers that is applied element by element, with NumPy's broadcasting.
 ///
@@ -33,6 +34,11 @@ pub trait Elementwise<const N: usize>: Copy + Send + Sync + 'static {
 
     /// y = f(x).
     fn eval<A: Scalar>(self, x: [A; N]) -> A;
+
+    /// What the rule was built with, as [`Op::attributes`](crate::Op::attributes): by default it does not say.
+    fn attributes(self) -> Option<Attributes> {
+        None
+    }
 
     /// ∂y/∂xᵢ, in terms of the inputs and the output; by default from dual numbers.
     #[inline(always)]

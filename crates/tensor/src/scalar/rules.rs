@@ -22,6 +22,10 @@ macro_rules! table {
                 $eval
             }
 
+            fn attributes(self) -> Option<crate::attribute::Attributes> {
+                Some(vec![$($((stringify!($field), self.$field.into())),*)?])
+            }
+
             table!(@$kind $(($g))? [$($x),*] $y [$($d),*] $($($field)*)?);
         }
     )*};

@@ -11,6 +11,7 @@ mod param;
 mod pending;
 mod per_sample;
 mod profile;
+mod steps;
 mod var;
 mod watch;
 
@@ -28,6 +29,7 @@ use node::{Nodes, Origin};
 pub use param::{Buffer, Module, Param, Path};
 pub use per_sample::PerSample;
 pub use profile::{OpProfile, Profile};
+pub use steps::{Step, StepKind};
 pub use var::Var;
 use watch::Watch;
 
@@ -39,7 +41,7 @@ use crate::tensor::{Rng, Tensor, rng};
 pub enum Mode {
     /// Ops are recorded for gradients.
     Training,
-    /// Nothing is recorded, and layers evaluate.
+    /// Layers evaluate, and unless the tape is [`tracing`](Tape::tracing) nothing is recorded.
     Inference,
 }
 
@@ -58,6 +60,8 @@ pub enum Mode {
 pub struct Tape<T: Float = f32> {
     nodes: RefCell<Nodes<T>>,
     mode: Mode,
+    /// Whether ops are recorded.
+    records: bool,
     rng: RefCell<Rng>,
     watch: RefCell<Watch>,
     watching: Cell<bool>,
@@ -84,20 +88,28 @@ impl<T: Float> Tape<T> {
 
     /// A tape for training whose random stream (dropout's masks, say) starts from `seed`.
     pub fn seeded(seed: u64) -> Tape<T> {
-        Tape::with_mode(Mode::Training, seed)
+        Tape::with_mode(Mode::Training, true, seed)
     }
 
     /// A tape that records nothing: values only, and layers such as dropout evaluate.
     pub fn inference() -> Tape<T> {
-        Tape::with_mode(Mode::Inference, 0)
+        Tape::with_mode(Mode::Inference, false, 0)
     }
 
-    fn with_mode(mode: Mode, seed: u64) -> Tape<T> {
+    /// A tape on which layers evaluate, as on one for [`inference`](Tape::inference), and that records all the same: for
+    /// what is to be read with [`steps`](Tape::steps), and for gradients of a model that is not being trained. Frozen
+    /// parameters are recorded as parameters too.
+    pub fn tracing() -> Tape<T> {
+        Tape::with_mode(Mode::Inference, true, 0)
+    }
+
+    fn with_mode(mode: Mode, records: bool, seed: u64) -> Tape<T> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         Tape {
             nodes: RefCell::default(),
             mode,
+            records,
             rng: RefCell::new(rng(seed, STREAM)),
             watch: RefCell::default(),
             watching: Cell::new(false),
@@ -146,7 +158,7 @@ impl<T: Float> Tape<T> {
     /// A parameter's value, whose gradient is read from [`Gradients`] by the parameter.
     #[track_caller]
     pub fn param(&self, param: &Param<T>) -> Var<'_, T> {
-        let origin = match param.is_frozen() {
+        let origin = match param.is_frozen() && self.mode == Mode::Training {
             true => Origin::Constant,
             false => self.unless_inference(Origin::Param(param.tag().clone())),
         };
@@ -154,7 +166,7 @@ impl<T: Float> Tape<T> {
     }
 
     fn unless_inference(&self, origin: Origin) -> Origin {
-        if self.mode == Mode::Training { origin } else { Origin::Constant }
+        if self.records { origin } else { Origin::Constant }
     }
 
     #[track_caller]

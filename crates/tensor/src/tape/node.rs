@@ -13,6 +13,7 @@ use super::deferred::{LARGE, Size};
 use super::param::Tag;
 use super::pending::Pending;
 use super::var::Var;
+use crate::attribute::Attributes;
 use crate::error::Result;
 use crate::float::Float;
 use crate::kernel::chain::{ARGS, Fill, Pointwise};
@@ -37,6 +38,7 @@ pub(crate) trait Recorded<T: Float>: Any {
         y: &Tensor<T>,
         into: &mut Adjoints<'_, T>,
     );
+    fn attributes(&self) -> Option<Attributes>;
     fn permutation(&self) -> Option<&[isize]>;
     fn mixes_examples(&self) -> bool;
     fn sum_of_rows(&self, g: &Tensor<T>, x: &[&Tensor<T>], i: usize) -> Option<SumOfRows<T>>;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
+use super::Tape;
 use super::node::{Inputs, Node, Nodes, Origin, Recorded};
-use super::{Mode, Tape};
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::shape::Shape;
@@ -40,6 +40,11 @@ impl<'t, T: Float> Var<'t, T> {
 
     pub(crate) fn id(self) -> u32 {
         self.id
+    }
+
+    /// Its place on the tape, counted from the first node.
+    pub fn position(self) -> usize {
+        self.id as usize
     }
 
     /// The variable at a position of the same tape.
@@ -116,7 +121,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (tape, ids) = positions(op.name(), x)?;
         let mut nodes = tape.nodes.borrow_mut();
         let Together { tracked, large, deferred, batched } = nodes.together(op.name(), &ids)?;
-        let (tracked, watching) = (tracked && tape.mode == Mode::Training, tape.watching.get());
+        let (tracked, watching) = (tracked && tape.records, tape.watching.get());
         if tracked
             && large
             && !watching

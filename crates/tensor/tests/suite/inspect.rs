@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use tensor::{Error, Param, Tape, Tensor, Var, rng};
+use tensor::{Attribute, ConvOptions, Error, Mode, Param, PoolOptions, StepKind, Tape, Tensor, Var, rng, s};
 
 fn message(f: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(f)).expect_err("it panics");
@@ -191,4 +191,94 @@ fn graphviz_draws_it() {
         Ok(svg) => assert!(svg.contains("<svg") && svg.contains("exp") && svg.contains("sin")),
         Err(error) => assert_eq!(error.to_string(), "Graphviz's program `dot` is not installed"),
     }
+}
+
+#[test]
+fn a_tracing_tape_lists_what_an_evaluation_does() {
+    let tape = Tape::<f64>::tracing();
+    assert_eq!(tape.mode(), Mode::Inference);
+    let mut w = Param::new("weight", Tensor::<f64>::ones([3, 2]));
+    w.set_frozen(true);
+    let (x, two) = (tape.leaf(Tensor::ones([4, 3])), tape.constant(2.0));
+    let line = line!() + 1;
+    let y = (x.matmul(tape.param(&w)) * two.exp()).sum(0);
+    let steps = tape.steps();
+    assert_eq!((steps.len(), tape.len()), (7, 7));
+    let StepKind::Op { name, attributes, inputs } = &steps[y.position()].kind else { panic!("an op") };
+    assert_eq!(*name, "sum");
+    let expected = [("axes", Attribute::Integers(vec![0])), ("keepdim", Attribute::Flag(false))];
+    assert_eq!(attributes.as_deref(), Some(&expected[..]));
+    assert!(matches!(&steps[inputs[0]].kind, StepKind::Op { name: "mul", .. }));
+    assert_eq!((steps[y.position()].location.file(), steps[y.position()].location.line()), (file!(), line));
+    assert_eq!(*steps[y.position()].shape, [2]);
+    assert!(
+        steps
+            .iter()
+            .any(|step| matches!(&step.kind, StepKind::Param(id, value) if *id == w.id() && value == w.value()))
+    );
+    assert!(matches!(&steps[x.position()].kind, StepKind::Leaf(value) if *value == x.value()));
+    // StepKind was computed from constants alone is one.
+    assert!(steps.iter().any(|step| matches!(&step.kind, StepKind::Constant(value) if *value == two.exp().value())));
+    assert_eq!(y.sum(..).backward().wrt(x).shape(), &x.shape());
+}
+
+/// Elementwise ops of large arrays wait until their values are asked for, and sums are met on the way.
+#[test]
+fn large_arrays_are_listed_like_small_ones() {
+    let steps = |n: usize| {
+        let tape = Tape::<f32>::tracing();
+        let x = tape.leaf(Tensor::ones([n]));
+        (x.tanh() * tape.constant(Tensor::from(2.0)).exp() + x).mean(..);
+        tape.steps().into_iter().map(|step| (format!("{:?}", step.kind), step.shape.rank())).collect::<Vec<_>>()
+    };
+    let (small, large) = (steps(8), steps(1 << 18));
+    let ops =
+        |steps: &[(String, usize)]| steps.iter().filter(|step| step.0.starts_with("Op")).cloned().collect::<Vec<_>>();
+    assert_eq!(ops(&small), ops(&large));
+    assert_eq!((ops(&small).len(), small.len(), large.len()), (4, 7, 7));
+}
+
+/// The attributes of the op that made a variable, as a text.
+fn attributes(f: impl for<'t> Fn(Var<'t>) -> Var<'t>, shape: &[usize]) -> String {
+    let tape = Tape::tracing();
+    let y = f(tape.leaf(Tensor::ones(shape)));
+    let StepKind::Op { name, attributes, .. } = &tape.steps()[y.position()].kind else { panic!("an op") };
+    let one = |(name, value): &(&str, Attribute)| match value {
+        Attribute::Flag(flag) => format!("{name} {flag}"),
+        Attribute::Integer(n) => format!("{name} {n}"),
+        Attribute::Integers(list) => format!("{name} {list:?}"),
+        Attribute::Number(x) => format!("{name} {x}"),
+        Attribute::Index(index) => format!("{name} {:?}", index.to_vec()),
+        _ => panic!("{value:?}"),
+    };
+    let Some(attributes) = attributes else { return format!("{name} does not say") };
+    format!("{name}: {}", attributes.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+fn conv(x: Var<'_>) -> Var<'_> {
+    let w = x.tape().constant(Tensor::ones([1, 1, 2, 2]));
+    x.conv2d(w, None, ConvOptions::new().stride([1, 2]))
+}
+
+#[test]
+fn ops_say_what_they_were_built_with() {
+    assert_eq!(attributes(|x| x.clamp(-1.0, 2.5), &[2]), "clamp: min -1, max 2.5");
+    assert_eq!(attributes(|x| x.powi(3), &[2]), "powi: n 3");
+    assert_eq!(attributes(|x| x.tanh(), &[2]), "tanh: ");
+    assert_eq!(attributes(|x| x.index_select(0, &Tensor::from([1, 0])), &[2]), "index_select: axis 0, index [1, 0]");
+    assert_eq!(attributes(|x| Var::custom([x], |[x]| x.clone(), |g, _, _| [g]), &[2]), "custom does not say");
+    assert_eq!(attributes(|x| x.permute(&[1, -2]), &[2, 3]), "permute: axes [1, -2]");
+    assert_eq!(
+        attributes(|x| x.layer_norm(None, None, 0.5), &[2, 3]),
+        "layer_norm: axes 1, eps 0.5, weight false, bias false"
+    );
+    let end = isize::MAX;
+    let slice = format!("slice: starts [1, -1, 0], ends [3, {end}, {end}], steps [2, 1, 1], dropped [1]");
+    assert_eq!(attributes(|x| x.slice(s![1..3; 2, -1, ..]), &[4, 4, 4]), slice);
+    let pool = PoolOptions::new([2, 3]).stride(2).padding([0, 1]).ceil_mode(true);
+    let expected = "max_pool: kernel [2, 3], stride [2, 2], padding [0, 1], counts_padding true, ceil_mode true";
+    assert_eq!(attributes(|x| x.max_pool2d(pool), &[1, 1, 5, 4]), expected);
+    let expected =
+        "conv: input [5, 6], kernel [2, 2], output [4, 3], stride [1, 2], padding [0, 0], dilation [1, 1], groups 1";
+    assert_eq!(attributes(conv, &[1, 1, 5, 6]), expected);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tensor::{Gradcheck, Shape, Slice, Tape, Tensor, Var, rng};
+use tensor::{Gradcheck, Shape, Slice, Step, StepKind, Tape, Tensor, Var, rng};
 
 type Function = Box<dyn for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>>;
 
@@ -74,11 +74,25 @@ impl Case {
     /// The names of the ops that [`failures`](Case::failures) puts to the numerical test: those of the function, and of
     /// its recorded gradient, which is what the second order differentiates.
     pub(crate) fn checked_ops(&self) -> BTreeSet<&'static str> {
+        self.with_gradient().ops().into_iter().collect()
+    }
+
+    /// The names of the ops, of the function and of its gradient, that do not say what they were built with.
+    pub(crate) fn silent_ops(&self) -> BTreeSet<&'static str> {
+        let silent = |step: Step<f64>| match step.kind {
+            StepKind::Op { name, attributes: None, .. } => Some(name),
+            _ => None,
+        };
+        self.with_gradient().steps().into_iter().filter_map(silent).collect()
+    }
+
+    /// A tape with the function and its recorded gradient.
+    fn with_gradient(&self) -> Tape<f64> {
         let tape = Tape::new();
         let x: Vec<_> = self.inputs.iter().map(|x| tape.leaf(x.clone())).collect();
         let y = (self.f)(&x);
         tape.vjp(y, tape.constant(Tensor::ones(y.shape())), &x);
-        tape.ops().into_iter().collect()
+        tape
     }
 }
 

@@ -57,6 +57,14 @@ fn every_op_has_a_check() {
     assert!(unchecked.is_empty(), "ops in src/ops that no gradient check reaches: {unchecked:?}");
 }
 
+/// But for two closures, which nothing describes.
+#[test]
+fn every_op_says_what_it_was_built_with() {
+    let (defined, cases) = (defined(), cases());
+    let silent: BTreeSet<_> = cases.iter().flat_map(Case::silent_ops).filter(|op| defined.contains(*op)).collect();
+    assert_eq!(silent, BTreeSet::from(["custom"]));
+}
+
 #[test]
 fn the_sources_are_read() {
     let defined = defined();
