@@ -2,13 +2,16 @@
 //!
 //! The crates, each under its name: [`tensor`] (arrays, tape, gradients), [`nn`] (modules, layers, costs), [`optim`]
 //! (optimizers, schedules, clipping) and [`data`] (datasets and batches). [`prelude`] has what a model file needs. With the
-//! feature `files` there is also `files` (models and tensors in files), with `report` there is `report` (charts and logs of
-//! a run), and with `train` there is `train` (a training loop, checkpoints, metrics).
+//! feature `files` there is also `files` (models and tensors in files), with `onnx` there is `onnx` (models as ONNX files),
+//! with `report` there is `report` (charts and logs of a run), and with `train` there is `train` (a training loop,
+//! checkpoints, metrics).
 
 pub use data;
 #[cfg(feature = "files")]
 pub use files;
 pub use nn;
+#[cfg(feature = "onnx")]
+pub use onnx;
 pub use optim;
 #[cfg(feature = "report")]
 pub use report;
