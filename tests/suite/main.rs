@@ -9,3 +9,4 @@ mod golden;
 mod learning;
 mod nielsen;
 mod runs;
+mod onnx;
