@@ -190,6 +190,12 @@ fn ordered(steps: &[Step]) -> bool {
     (0..LEAVES + steps.len()).all(|node| reads.iter().filter(|&&read| read == node).count() <= 2)
 }
 
+/// Whether something is divided by itself, so that its gradient is what rounding leaves of two large terms.
+fn cancels(steps: &[Step]) -> bool {
+    const DIV: usize = 10;
+    steps.iter().zip(arguments(steps)).any(|(step, x)| step.rule == DIV && x[0] == x[1])
+}
+
 /// The largest magnitude, infinite where there is a NaN.
 fn size<T: Float>(x: &Tensor<T>) -> f64 {
     let sizes = x.to_vec().into_iter().map(|x| x.to_f64().abs());
@@ -206,7 +212,7 @@ fn check<T: Float + Cast<f64>>(steps: &[Step], cost: Cost, looks: Looks, special
     let got = large(steps, &values, &seed, cost, looks);
     let want = in_pieces(steps, &values, &seed);
     let most = want.iter().flatten().map(size).fold(0.0, f64::max);
-    let tame = values.iter().all(|x| size(x) < 10.0) && most.is_finite();
+    let tame = values.iter().all(|x| size(x) < 10.0) && most.is_finite() && !cancels(steps);
     let bound = 64.0 * T::EPSILON.to_f64() * most;
     for (i, (got, want)) in got.iter().zip(&want).enumerate() {
         assert_eq!(got.is_some(), want.is_some(), "gradient {i}");
