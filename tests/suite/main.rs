@@ -8,5 +8,5 @@ mod determinism;
 mod golden;
 mod learning;
 mod nielsen;
-mod runs;
 mod onnx;
+mod runs;
