@@ -47,6 +47,7 @@ pub(crate) fn points(n: usize) -> Tensors {
 /// What differs between runs.
 pub(crate) struct Setup<'a> {
     pub(crate) seed: u64,
+    pub(crate) points: usize,
     pub(crate) epochs: u64,
     pub(crate) folder: Option<&'a Path>,
     pub(crate) every: u64,
@@ -55,7 +56,7 @@ pub(crate) struct Setup<'a> {
 
 impl<'a> Setup<'a> {
     pub(crate) fn new(seed: u64, folder: Option<&'a Path>) -> Setup<'a> {
-        Setup { seed, epochs: 3, folder, every: 1000, interrupt: Interrupt::new() }
+        Setup { seed, points: 90, epochs: 3, folder, every: 1000, interrupt: Interrupt::new() }
     }
 
     /// Trains, from where the folder's checkpoint is if there is one, and gives the model and how it ended.
@@ -66,7 +67,7 @@ impl<'a> Setup<'a> {
     }
 
     pub(crate) fn train_model(&self, model: &mut Model, callback: impl Callback) -> Result<train::End, train::Error> {
-        let points = points(90);
+        let points = points(self.points);
         let (loader, test) = (points.clone().loader(8), points);
         let mut adam = Adam::new(0.01);
         let mut trainer = Trainer::new(model, &mut adam)
