@@ -104,7 +104,8 @@ pub trait Callback<T: Float = f32> {
         Ok(Flow::Continue)
     }
 
-    /// What it has to keep for a run to go on with the same bits.
+    /// What it has to keep for a run to go on with the same bits; `None` where that is nothing and never will be. What has
+    /// nothing yet says so in a state, to which it can go back.
     fn state(&self) -> Option<Value> {
         None
     }

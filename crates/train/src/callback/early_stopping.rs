@@ -67,11 +67,11 @@ impl<T: Float> Callback<T> for EarlyStopping {
     }
 
     fn state(&self) -> Option<Value> {
-        self.seen.and_then(|seen| serde_json::to_value(seen).ok())
+        serde_json::to_value(self.seen).ok()
     }
 
     fn load_state(&mut self, state: Value) -> Result<(), BoxError> {
-        self.seen = Some(serde_json::from_value(state)?);
+        self.seen = serde_json::from_value(state)?;
         Ok(())
     }
 }

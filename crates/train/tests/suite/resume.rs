@@ -3,8 +3,15 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use nn::Linear;
+use optim::{Ema, Momentum, Plateau, Sgd};
+use tensor::{Tensor, rng};
+
 use crate::setup::{Model, Nothing, Setup, bits};
-use train::{BoxError, Callback, End, Error, Flow, Interrupt, StepEvent};
+use train::{
+    BoxError, Callback, Cost, Counted, EarlyStopping, End, Error, Flow, Goal, Interrupt, OnPlateau, Progress,
+    StepEvent, Trainer,
+};
 
 /// Does something at one step.
 struct At<F>(u64, F);
@@ -109,6 +116,48 @@ fn a_checkpoint_of_something_else_is_an_error_and_changes_nothing() {
     let error = Setup::new(1, Some(folder.path())).train_model(&mut model, Nothing).expect_err("another model");
     assert!(matches!(error, Error::Optim(_)), "{error}");
     assert_eq!(bits(&model), before);
+}
+
+/// The bytes of a run before and after it fails to load a file, in which everything fits but for the model.
+#[test]
+fn a_checkpoint_that_fits_but_for_its_end_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    let run = |epochs, f: &mut dyn FnMut(&mut Trainer<'_, Linear, Momentum>)| {
+        let (mut model, mut sgd) = (Linear::new(2, 1, &mut rng(epochs, 0)), Sgd::new(0.1).momentum(0.9));
+        let mut trainer = Trainer::new(&mut model, &mut sgd)
+            .epochs(epochs)
+            .progress(Progress::Quiet)
+            .ema(Ema::new(0.9))
+            .with(OnPlateau::new("cost", Plateau::new(0.1)))
+            .with(EarlyStopping::new("cost", Goal::Min));
+        let batch = Tensor::randn([4, 2], &mut rng(0, 1));
+        trainer
+            .fit(
+                |_| Counted::new(std::iter::once(batch.clone())),
+                |model, tape, x| Cost::new(model.forward(tape.constant(x.clone())).square().mean(..), 4),
+            )
+            .expect("a run");
+        f(&mut trainer);
+    };
+    run(3, &mut |trainer| trainer.save(&path).expect("a file"));
+    let mut contents = files::safetensors::read(&path).expect("a checkpoint");
+    contents.tensors.remove("model.bias").expect("a bias");
+    files::safetensors::write(&path, &contents).expect("a file");
+
+    let bytes = |trainer: &Trainer<'_, Linear, Momentum>| {
+        let own = folder.path().join("own");
+        trainer.save(&own).expect("a file");
+        fs::read(own).expect("a file")
+    };
+    for epochs in [0, 2] {
+        run(epochs, &mut |trainer| {
+            let before = bytes(trainer);
+            let error = trainer.load(&path).expect_err("no bias").to_string();
+            assert!(error.contains("bias"), "{error}");
+            assert!(bytes(trainer) == before, "after {epochs} epochs");
+        });
+    }
 }
 
 /// The resident memory of this process, in KiB, as Linux tells it.
