@@ -100,7 +100,7 @@ impl Picture {
     /// file is whole or untouched.
     ///
     /// # Errors
-    /// If the ending is another one or the file cannot be written; as [`png`](Picture::png) for that.
+    /// If the ending is another one or the file cannot be written; for a PNG also if there is no font, or it is too large.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let bytes = match path.extension().and_then(|ending| ending.to_str()) {
