@@ -48,7 +48,10 @@ impl Course {
         }
         let Some(folder) = &self.checkpoint else { return Ok(trainer) };
         let checkpoints = Checkpoints::new(folder).best("validation.right", Goal::Max);
-        let checkpoints = self.every.map_or(checkpoints.clone(), |steps| checkpoints.every(steps));
+        let checkpoints = match self.every {
+            Some(steps) => checkpoints.every(steps),
+            None => checkpoints,
+        };
         trainer = trainer.checkpoints(checkpoints).interrupt(Interrupt::on_ctrl_c()?);
         if self.resume && trainer.resume()? {
             println!("Resumed after {} steps, in epoch {}.", trainer.run().step, trainer.run().epoch + 1);

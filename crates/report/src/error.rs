@@ -26,13 +26,8 @@ pub enum Error {
         known: &'static str,
     },
     /// A picture that cannot be made of pixels.
-    #[error("{file}: cannot draw the picture: {reason}")]
-    Draw {
-        /// The file.
-        file: String,
-        /// What was found, and what was expected.
-        reason: String,
-    },
+    #[error("cannot draw the picture: {0}")]
+    Draw(String),
     /// Pixels that cannot be encoded as an image.
     #[error("cannot encode images of the shape {shape:?}: {reason}")]
     Image {

@@ -88,12 +88,7 @@ impl Picture {
     /// If there is no font, or the picture is too large.
     #[cfg(feature = "png")]
     pub fn png(&self) -> Result<Vec<u8>, Error> {
-        self.drawn("picture.png")
-    }
-
-    #[cfg(feature = "png")]
-    fn drawn(&self, file: impl std::fmt::Display) -> Result<Vec<u8>, Error> {
-        crate::raster::png(&self.svg()).map_err(|reason| Error::Draw { file: file.to_string(), reason })
+        crate::raster::png(&self.svg()).map_err(Error::Draw)
     }
 
     /// Writes the picture to a file whose ending names the format: `.svg`, or with the feature `png` also `.png`. The
@@ -106,7 +101,7 @@ impl Picture {
         let bytes = match path.extension().and_then(|ending| ending.to_str()) {
             Some("svg") => self.svg().into_bytes(),
             #[cfg(feature = "png")]
-            Some("png") => self.drawn(path.display())?,
+            Some("png") => self.png()?,
             _ => return Err(Error::Format { file: path.display().to_string(), known: KNOWN }),
         };
         Ok(files::atomic::write(path, |file| file.write_all(&bytes))?)
