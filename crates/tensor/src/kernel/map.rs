@@ -134,6 +134,36 @@ fn blocks<T: Float, const N: usize>(x: &[Reader<'_, T>; N]) -> [[T; BLOCK]; N] {
     array::from_fn(|k| [if let Reader::Splat(x) = x[k] { x } else { T::ZERO }; BLOCK])
 }
 
+// These are loops, and not maps of arrays, because every rule is compiled with them for every instruction set, and the
+// iterators behind `array::map` were a third of what the compiler had to read.
+
+/// The first `n` elements of each slice.
+#[inline(always)]
+fn first<T, const N: usize>(mut slices: [&[T]; N], n: usize) -> [&[T]; N] {
+    for slice in &mut slices {
+        *slice = &slice[..n];
+    }
+    slices
+}
+
+#[inline(always)]
+fn first_mut<T, const N: usize>(mut slices: [&mut [T]; N], n: usize) -> [&mut [T]; N] {
+    for slice in &mut slices {
+        *slice = &mut std::mem::take(slice)[..n];
+    }
+    slices
+}
+
+/// Element `i` of each slice.
+#[inline(always)]
+fn lanes<T: Float, M: MulAdd, const N: usize>(slices: &[&[T]; N], i: usize) -> [Lane<T, M>; N] {
+    let mut lanes = [Lane::new(T::ZERO); N];
+    for (lane, slice) in lanes.iter_mut().zip(slices) {
+        *lane = Lane::new(slice[i]);
+    }
+    lanes
+}
+
 struct Forward<'a, T, R, const N: usize> {
     rule: R,
     x: [&'a [T]; N],
@@ -146,9 +176,9 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N
     #[allow(clippy::needless_range_loop, reason = "N slices are read in step")]
     fn run<M: MulAdd>(self) {
         let n = self.out.len();
-        let x = self.x.map(|x| &x[..n]);
+        let x = first(self.x, n);
         for i in 0..n {
-            self.out[i] = self.rule.eval(array::from_fn::<_, N, _>(|k| Lane::<T, M>::new(x[k][i]))).0;
+            self.out[i] = self.rule.eval(lanes::<T, M, N>(&x, i)).0;
         }
     }
 }
@@ -235,10 +265,10 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (self.x.map(|x| &x[..n]), &self.y[..n]);
-        let out = self.out.map(|out| &mut out[..n]);
+        let (x, y) = (first(self.x, n), &self.y[..n]);
+        let out = first_mut(self.out, n);
         for i in 0..n {
-            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let x = lanes::<T, M, N>(&x, i);
             let d = self.rule.vjp(Lane::new(self.g[i]), x, Lane::new(y[i]));
             for k in 0..N {
                 out[k][i] = d[k].0;
@@ -260,10 +290,10 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_,
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (self.x.map(|x| &x[..n]), &mut self.y[..n]);
-        let out = self.out.map(|out| &mut out[..n]);
+        let (x, y) = (first(self.x, n), &mut self.y[..n]);
+        let out = first_mut(self.out, n);
         for i in 0..n {
-            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let x = lanes::<T, M, N>(&x, i);
             let value = self.rule.eval(x);
             y[i] = value.0;
             let d = self.rule.vjp(Lane::new(self.g[i]), x, value);
