@@ -150,9 +150,7 @@ enum Choice {
     Panels,
 }
 
-/// The rows of a task at most, so that at the depth that is multiplied at a time they take half of a second cache of
-/// 1 MiB in f32; and its columns.
-const TASK_ROWS: usize = 512;
+/// The columns of a task at most.
 const TASK_COLS: usize = 256;
 
 /// Tasks cut columns at multiples of this, a panel of b with AVX-512 and f32.
@@ -291,10 +289,10 @@ impl Cut {
     fn new(c: (usize, usize), tall: usize, tasks: usize) -> Cut {
         let (rows, cols) = c;
         let panels = rows.div_ceil(tall);
-        if tasks == 1 && rows <= TASK_ROWS && cols <= TASK_COLS {
+        if tasks == 1 && cols <= TASK_COLS {
             return Cut { panels, cols, down: 1, across: 1 };
         }
-        let (mut down, mut across) = (rows.div_ceil(TASK_ROWS).min(panels), cols.div_ceil(TASK_COLS));
+        let (mut down, mut across) = (1, cols.div_ceil(TASK_COLS));
         while down * across < tasks {
             let (rows, cols) = (rows / down, cols / across);
             match () {

@@ -15,6 +15,10 @@ pub(super) const DEPTH: usize = 256;
 /// Of b, as much is packed at a time as leaves half of a small second cache to a.
 const PACKED_BYTES: usize = 1 << 17;
 
+/// The rows that are multiplied by a group of columns at a time: at this depth they take half of a second cache of 1 MiB
+/// in f32, and are read once for each panel of the group.
+const ROWS: usize = 512;
+
 /// What may stay in the first cache.
 const NEAR_BYTES: usize = 1 << 15;
 
@@ -68,12 +72,15 @@ impl<T: Float> Panels<T> {
         let panels = Shares::new(c.rows, V::ROWS);
         // The output is written fastest along its rows, but b has to be near for that.
         let by_row = k * size_of::<T>() * c.cols <= NEAR_BYTES;
-        for (row, col) in tiles(self.numbers.clone(), c.cols.div_ceil(width), by_row) {
-            let ((i, rows), j) = (panels.part(row), col * width);
-            // SAFETY: the caller's promise; a packed panel holds the columns of the tile.
-            unsafe {
-                let (a, c) = (self.a.from(i, p), c.part(i, j, rows, width.min(c.cols - j)));
-                outer::<T, V>(Depth::one_run(k), a, b.panel(k, j), c);
+        for first in self.numbers.clone().step_by(ROWS / V::ROWS) {
+            let numbers = first..self.numbers.end.min(first + ROWS / V::ROWS);
+            for (row, col) in tiles(numbers, c.cols.div_ceil(width), by_row) {
+                let ((i, rows), j) = (panels.part(row), col * width);
+                // SAFETY: the caller's promise; a packed panel holds the columns of the tile.
+                unsafe {
+                    let (a, c) = (self.a.from(i, p), c.part(i, j, rows, width.min(c.cols - j)));
+                    outer::<T, V>(Depth::one_run(k), a, b.panel(k, j), c);
+                }
             }
         }
     }

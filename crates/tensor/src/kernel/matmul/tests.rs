@@ -215,6 +215,7 @@ fn large_products_agree() {
     for (left, right) in [(RowMajor, Transposed), (Transposed, RowMajor), (RowMajor, RowMajor), (Gaps, OneColumn)] {
         for init in 0..4 {
             Case::<f32>::new([300, 600, 530], [left, right], init, noise(7)).agrees();
+            Case::<f32>::new([1100, 270, 300], [left, right], init, noise(7)).agrees();
             Case::<f64>::new([264, 260, 513], [left, right], init, noise(8)).agrees();
         }
     }
