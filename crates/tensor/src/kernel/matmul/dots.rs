@@ -1,4 +1,6 @@
-//! Products whose operands both have their depth contiguous, by tiles of dot products.
+//! Products whose operands both have their depth contiguous, by tiles of dot products. The loops count, as in
+//! [`tile`](super::tile).
+#![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
 use super::panels::{Shares, tiles};
 use super::simd::{Vector, VectorKernel};
@@ -96,9 +98,9 @@ impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R,
                 8 => totals::<T, V, R, S, 8>(sums),
                 _ => totals::<T, V, R, S, 4>(sums),
             };
-            for (i, totals) in totals.into_iter().enumerate() {
-                for (j, total) in totals.into_iter().enumerate() {
-                    let to = c.at.wrapping_add(i * c.stride + j);
+            for i in 0..R {
+                for j in 0..S {
+                    let (to, total) = (c.at.wrapping_add(i * c.stride + j), totals[i][j]);
                     *to = match c.start {
                         Start::Zero => total,
                         Start::Output => *to + total,
@@ -125,8 +127,8 @@ unsafe fn totals<T: Float, V: Vector<T>, const R: usize, const S: usize, const L
         // SAFETY: the processor has the instruction set, as the caller promises, and `lanes` holds a vector.
         unsafe {
             let mut x = [V::zero(); LANES];
-            for (i, x) in x.iter_mut().enumerate().take(count) {
-                *x = sums[(first + i) / S][(first + i) % S];
+            for i in 0..count {
+                x[i] = sums[(first + i) / S][(first + i) % S];
             }
             let mut half = LANES;
             while half > 1 {
@@ -138,8 +140,8 @@ unsafe fn totals<T: Float, V: Vector<T>, const R: usize, const S: usize, const L
             }
             x[0].store(lanes.as_mut_ptr());
         }
-        for (i, &total) in lanes.iter().enumerate().take(count) {
-            totals[(first + i) / S][(first + i) % S] = total;
+        for i in 0..count {
+            totals[(first + i) / S][(first + i) % S] = lanes[i];
         }
     }
     totals
@@ -155,13 +157,13 @@ unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize>(
     // SAFETY: the processor has the instruction set, as the caller promises.
     unsafe {
         let mut y = [V::zero(); S];
-        for (j, y) in y.iter_mut().enumerate() {
-            *y = b(j);
+        for j in 0..S {
+            y[j] = b(j);
         }
-        for (i, sums) in sums.iter_mut().enumerate() {
+        for i in 0..R {
             let x = a(i);
-            for (sum, y) in sums.iter_mut().zip(y) {
-                *sum = x.mul_add(y, *sum);
+            for j in 0..S {
+                sums[i][j] = x.mul_add(y[j], sums[i][j]);
             }
         }
     }

@@ -1,4 +1,8 @@
 //! The register tile of outer products, and what it works on.
+//!
+//! The loops count, and do not walk over arrays: there are some 140 tiles, and of each the compiler would have to read the
+//! iterators again.
+#![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
 use std::hint::black_box;
 
@@ -190,27 +194,32 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
         // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
         unsafe {
             if depth.rows() >= PREFETCH {
-                for (i, v) in (0..R).flat_map(|i| (0..N).map(move |v| (i, v))) {
-                    V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
+                for i in 0..R {
+                    for v in 0..N {
+                        V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
+                    }
                 }
             }
             let mut sums = [[V::zero(); N]; R];
             // One pointer for every three rows: an instruction adds one row or two to it, and four are enough for
             // twelve. The compiler must not know how they are related, or it makes a single chain of additions of all
             // addresses.
-            let mut heads: [*const T; 4] = std::array::from_fn(|head| black_box(a.at.wrapping_add(3 * head * a.row)));
+            let mut heads = [a.at; 4];
+            for head in 0..4 {
+                heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
+            }
             for _ in 0..depth.runs {
                 let mut row = b;
                 for _ in 0..depth.run {
                     let y = load_row::<T, V, N>(row.at, last);
                     rows!(R, i => {
                         let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
-                        for (sum, y) in sums[i].iter_mut().zip(y) {
-                            *sum = x.mul_add(y, *sum);
+                        for v in 0..N {
+                            sums[i][v] = x.mul_add(y[v], sums[i][v]);
                         }
                     });
-                    for head in &mut heads {
-                        *head = head.wrapping_add(a.col);
+                    for head in 0..4 {
+                        heads[head] = heads[head].wrapping_add(a.col);
                     }
                     row = row.from(1, 0);
                 }
@@ -226,8 +235,8 @@ unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last:
     // SAFETY: `from` is valid for N − 1 vectors and `last` elements.
     unsafe {
         let mut row = [V::zero(); N];
-        for (v, row) in row.iter_mut().enumerate().take(N - 1) {
-            *row = V::load(from.wrapping_add(v * V::LANES));
+        for v in 0..N - 1 {
+            row[v] = V::load(from.wrapping_add(v * V::LANES));
         }
         row[N - 1] = V::load_first(from.wrapping_add((N - 1) * V::LANES), last);
         row
@@ -246,13 +255,13 @@ unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(sums: [V; N], c: *m
         };
         let mut new = sums;
         if let Some(old) = old {
-            for (new, old) in new.iter_mut().zip(old) {
-                *new = old.add(*new);
+            for v in 0..N {
+                new[v] = old[v].add(new[v]);
             }
         }
-        for (v, new) in new.into_iter().enumerate() {
-            let to = c.wrapping_add(v * V::LANES);
-            if v < N - 1 { new.store(to) } else { new.store_first(to, last) }
+        for v in 0..N - 1 {
+            new[v].store(c.wrapping_add(v * V::LANES));
         }
+        new[N - 1].store_first(c.wrapping_add((N - 1) * V::LANES), last);
     }
 }
