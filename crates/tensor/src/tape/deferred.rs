@@ -80,7 +80,7 @@ impl<T: Float> Nodes<T> {
 
     /// Records a deferred result.
     #[track_caller]
-    pub(super) fn push_deferred<O: Recorded<T>>(&mut self, shape: Shape, op: O, inputs: Inputs, batched: bool) -> u32 {
+    pub(super) fn push_deferred(&mut self, shape: Shape, inputs: Inputs, batched: bool) -> u32 {
         let mut size = Size { steps: 1, inputs: inputs.len() as u8 };
         for &id in &inputs {
             let node = self.get_mut(id);
@@ -89,31 +89,28 @@ impl<T: Float> Nodes<T> {
                 size = size.with(node.size);
             }
         }
-        let id = self.push_op(Tensor::without_value(shape), op, inputs, batched);
+        let id = self.push_op(Tensor::without_value(shape), inputs, batched);
         let node = self.get_mut(id);
         (node.deferred, node.read, node.size) = (true, false, size);
         id
     }
 
-    /// Records what an op makes of the sum of a deferred array, deferred too; `None` where it makes something else.
+    /// The shape of what an op makes of the sum of a deferred array, if it makes no more of it and is to be deferred too.
+    pub(super) fn of_sum(&self, op: &dyn Recorded<T>, inputs: &Inputs) -> Option<Shape> {
+        let [id] = inputs[..] else { return None };
+        let array = Some(self.get(id)).filter(|array| array.deferred && !array.read)?;
+        Some(op.of_sum(array.value.shape())?.shape)
+    }
+
+    /// Records what an op makes of such a sum.
     #[track_caller]
-    pub(super) fn push_of_sum<O: Recorded<T>>(
-        &mut self,
-        op: O,
-        inputs: Inputs,
-        batched: bool,
-    ) -> Result<u32, (O, Inputs)> {
-        let array = match inputs[..] {
-            [id] if self.get(id).deferred && !self.get(id).read => self.get_mut(id),
-            _ => return Err((op, inputs)),
-        };
-        let Some(OfSum { shape, .. }) = op.of_sum(array.value.shape()) else { return Err((op, inputs)) };
-        array.read = true;
-        let id = self.push_op(Tensor::without_value(shape), op, inputs, batched);
+    pub(super) fn push_of_sum(&mut self, shape: Shape, inputs: Inputs, batched: bool) -> u32 {
+        self.get_mut(inputs[0]).read = true;
+        let id = self.push_op(Tensor::without_value(shape), inputs, batched);
         let node = self.get_mut(id);
         // It is no part of a chain: whatever reads it is to find it evaluated.
         (node.deferred, node.read) = (true, true);
-        Ok(id)
+        id
     }
 
     /// Evaluates a deferred node.

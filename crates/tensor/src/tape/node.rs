@@ -115,10 +115,12 @@ impl<T: Float> Node<T> {
         }
     }
 
-    /// Puts an op in place, in the box of an earlier life where it is of the same kind.
+    /// Puts the op of an op's node in place, in the box of an earlier life where it is of the same kind.
     #[inline]
-    fn set_op<O: Recorded<T>>(&mut self, op: O, inputs: Inputs) {
-        self.inputs = inputs;
+    pub(super) fn hold<O: Recorded<T>>(&mut self, op: O) {
+        if !matches!(self.origin, Origin::Op) {
+            return;
+        }
         match self.op.as_mut().and_then(|old| (old.as_mut() as &mut dyn Any).downcast_mut::<O>()) {
             Some(old) => *old = op,
             None => self.op = Some(Box::new(op)),
@@ -203,44 +205,37 @@ impl<T: Float> Nodes<T> {
     }
 
     #[track_caller]
-    pub(super) fn push_op<O: Recorded<T>>(&mut self, value: Tensor<T>, op: O, inputs: Inputs, batched: bool) -> u32 {
+    pub(super) fn push_op(&mut self, value: Tensor<T>, inputs: Inputs, batched: bool) -> u32 {
         let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
         let in_param = inputs.iter().any(shares);
         let (id, node) = self.next(Origin::Op, batched);
         (node.large, node.value, node.in_param) = (is_large(&value), value, in_param);
-        node.set_op(op, inputs);
+        node.inputs = inputs;
         id
     }
 
-    /// What an elementwise rule makes of inputs that are single numbers, and the input whose shape the result has.
-    #[inline]
-    pub(super) fn number(&self, rule: &dyn Pointwise<T>, inputs: &[u32]) -> Option<(T, u32)> {
-        let (mut x, mut widest) = ([T::ZERO; ARGS], *inputs.first()?);
-        for (i, &id) in inputs.iter().enumerate() {
-            let value = &self.get(id).value;
-            *x.get_mut(i)? = value.number()?;
-            widest = if value.rank() > self.get(widest).value.rank() { id } else { widest };
-        }
-        Some((rule.eval_numbers(&x[..inputs.len()]), widest))
-    }
-
-    /// Records a number that an op has given, in the shape of one of its inputs: what costs little is not to be made
-    /// dear by a tensor that is built and moved.
+    /// Records what an elementwise op makes of inputs that are single numbers, in the shape of the one of highest rank, if
+    /// a gradient flows to any: what costs little is not to be made dear by a tensor that is built and moved.
     #[inline]
     #[track_caller]
-    pub(super) fn push_number<O: Recorded<T>>(
-        &mut self,
-        (number, like): (T, u32),
-        op: O,
-        inputs: Inputs,
-        batched: bool,
-    ) -> u32 {
+    pub(super) fn push_number_of(&mut self, op: &dyn Recorded<T>, x: &[&Var<'_, T>]) -> Option<u32> {
+        let (mut values, mut inputs) = ([T::ZERO; ARGS], [0; ARGS]);
+        let (mut tracked, mut batched, mut like, mut rank) = (false, false, 0, None);
+        for (i, x) in x.iter().enumerate() {
+            let node = self.get(x.id());
+            (*values.get_mut(i)?, inputs[i]) = (node.value.number()?, x.id());
+            (tracked, batched) = (tracked | node.tracked(), batched | node.batched);
+            if rank < Some(node.value.rank()) {
+                (like, rank) = (x.id(), Some(node.value.rank()));
+            }
+        }
+        let number = op.pointwise().filter(|_| tracked)?.eval_numbers(&values[..x.len()]);
         let (id, node) = self.next(Origin::Op, batched);
         (node.large, node.in_param) = (false, false);
-        node.set_op(op, inputs);
+        node.inputs = Inputs::from_buf_and_len(inputs, x.len());
         let (before, rest) = self.list.split_at_mut(id as usize);
         rest[0].value.set_number(number, &before[like as usize].value);
-        id
+        Some(id)
     }
 
     /// The line that a node is recorded for.

@@ -118,9 +118,35 @@ impl<'t, T: Float> Var<'t, T> {
     /// Evaluates `op` on the values of `x` and records it with its result, if a gradient flows to any of them.
     #[track_caller]
     pub(crate) fn record<O: Recorded<T>>(op: O, x: &[&Self]) -> Result<Self> {
-        let (tape, ids) = positions(op.name(), x)?;
+        let y = match Var::of_numbers(&op, x) {
+            Some(y) => y,
+            None => Var::evaluated(&op, x)?,
+        };
+        y.tape.nodes.borrow_mut().get_mut(y.id).hold(op);
+        Ok(y)
+    }
+
+    // A node that these two record does not hold the op yet. They are apart from `record` so that they are compiled once,
+    // and not for every op.
+
+    /// The result of an elementwise op on numbers, which needs no tensors; `None` where there is an array, or anything that
+    /// has to be looked at.
+    #[track_caller]
+    fn of_numbers(op: &dyn Recorded<T>, x: &[&Self]) -> Option<Self> {
+        let tape = x.first().map(|x| x.tape).filter(|tape| tape.records && !tape.watching.get())?;
+        if x.iter().any(|x| x.tape.id != tape.id) {
+            return None;
+        }
+        let id = tape.nodes.borrow_mut().push_number_of(op, x)?;
+        Some(Var { tape, id })
+    }
+
+    /// The result of `op`.
+    #[track_caller]
+    fn evaluated(op: &dyn Recorded<T>, x: &[&Self]) -> Result<Self> {
+        let (tape, ids) = positions(op, x)?;
         let mut nodes = tape.nodes.borrow_mut();
-        let Together { tracked, large, deferred, batched } = nodes.together(op.name(), &ids)?;
+        let Together { tracked, large, deferred, batched } = nodes.together(op, &ids)?;
         let (tracked, watching) = (tracked && tape.records, tape.watching.get());
         if tracked
             && large
@@ -128,21 +154,12 @@ impl<'t, T: Float> Var<'t, T> {
             && op.pointwise().is_some()
             && let Some(shape) = nodes.defer(&ids)
         {
-            return Ok(Var { tape, id: nodes.push_deferred(shape, op, ids, batched) });
+            return Ok(Var { tape, id: nodes.push_deferred(shape, ids, batched) });
         }
-        if tracked
-            && !watching
-            && let Some(rule) = op.pointwise()
-            && let Some(number) = nodes.number(rule, &ids)
-        {
-            return Ok(Var { tape, id: nodes.push_number(number, op, ids, batched) });
-        }
-        let (mut op, mut ids) = (op, ids);
         if deferred {
-            (op, ids) = match nodes.push_of_sum(op, ids, batched) {
-                Ok(id) => return Ok(Var { tape, id }),
-                Err(others) => others,
-            };
+            if let Some(shape) = nodes.of_sum(op, &ids) {
+                return Ok(Var { tape, id: nodes.push_of_sum(shape, ids, batched) });
+            }
             ids.iter().for_each(|&id| nodes.evaluate(id));
         }
         let value = {
@@ -151,12 +168,12 @@ impl<'t, T: Float> Var<'t, T> {
                 values.push(&nodes.get(id).value);
             }
             match watching {
-                true => tape.watched_forward(&op, &values, nodes.line())?,
+                true => tape.watched_forward(op, &values, nodes.line())?,
                 false => op.forward(&values)?,
             }
         };
         let id = match tracked {
-            true => nodes.push_op(value, op, ids, batched),
+            true => nodes.push_op(value, ids, batched),
             false => nodes.push_leaf(value, Origin::Constant, batched),
         };
         Ok(Var { tape, id })
@@ -216,15 +233,17 @@ impl<'t, T: Float> Var<'t, T> {
 
 /// The tape that an op's inputs are on, and their positions.
 #[inline(always)]
-fn positions<'t, T: Float>(op: &'static str, x: &[&Var<'t, T>]) -> Result<(&'t Tape<T>, Inputs)> {
-    let Some(first) = x.first() else { return Err(Error::invalid(op, "expected at least one input, got none")) };
-    let mut ids = Inputs::new();
-    for x in x {
-        if x.tape.id != first.tape.id {
-            return Err(Error::invalid(op, "inputs are on different tapes; expected one"));
-        }
-        ids.push(x.id);
+fn positions<'t, T: Float>(op: &dyn Recorded<T>, x: &[&Var<'t, T>]) -> Result<(&'t Tape<T>, Inputs)> {
+    let Some(first) = x.first() else { return Err(Error::invalid(op.name(), "expected at least one input, got none")) };
+    if x.iter().any(|x| x.tape.id != first.tape.id) {
+        return Err(Error::invalid(op.name(), "inputs are on different tapes; expected one"));
     }
+    // Without a loop that grows a list, for the ops of most programs.
+    let ids = match x {
+        [a] => Inputs::from_buf_and_len([a.id, 0, 0, 0], 1),
+        [a, b] => Inputs::from_buf_and_len([a.id, b.id, 0, 0], 2),
+        _ => x.iter().map(|x| x.id).collect(),
+    };
     Ok((first.tape, ids))
 }
 
@@ -240,7 +259,7 @@ struct Together {
 impl<T: Float> Nodes<T> {
     /// What is true of any of an op's inputs, once their values can be had.
     #[inline(always)]
-    fn together(&mut self, op: &'static str, ids: &[u32]) -> Result<Together> {
+    fn together(&mut self, op: &dyn Recorded<T>, ids: &[u32]) -> Result<Together> {
         let mut together = Together::default();
         for &id in ids {
             let mut node = self.get(id);
@@ -248,7 +267,7 @@ impl<T: Float> Nodes<T> {
                 self.remember(id);
                 node = self.get(id);
                 if node.is_released() {
-                    return Err(Error::invalid(op, released(node)));
+                    return Err(Error::invalid(op.name(), released(node)));
                 }
             }
             together.tracked |= node.tracked();
