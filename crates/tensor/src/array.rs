@@ -5,10 +5,9 @@ use smallvec::SmallVec;
 
 use crate::error::{Result, unwrap};
 use crate::float::Float;
-use crate::kernel::map;
 use crate::ops::Op;
 use crate::ops::diagonal::{Diagonal, EmbedDiagonal};
-use crate::ops::elementwise::{Map, Scale};
+use crate::ops::elementwise::{self, Map, Scale};
 use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
 use crate::ops::matmul::MatMul;
 use crate::ops::reduce::{Sum, SumTo};
@@ -192,13 +191,7 @@ impl<T: Float> Array<T> for Tensor<T> {
         y: &Self,
         needs: &[bool],
     ) -> Grads<Self> {
-        let shape = y.shape();
-        let wide = x.map(|x| (x.shape() != shape).then(|| x.broadcast_to(shape)));
-        let mut grads: [Option<Self>; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build_like(y, |_| ())));
-        let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
-        let x = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
-        map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
-        grads.into_iter().collect()
+        elementwise::gradients(&Map(rule), g, x, y, needs)
     }
 
     fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {

@@ -109,9 +109,9 @@ type Inputs<'a, T> = [&'a [T]; INPUTS];
 impl<T: Float> Chain<'_, T> {
     /// The result, written to `out`.
     pub(crate) fn eval(&self, out: &mut [T]) {
-        split::chunks(self.len, [Some(out)], &|start, [out]| {
+        split::pieces(out, &|start, out| {
             let room = self.room(0, &mut [], 0);
-            self.blocks(start, out.expect("present"), &room);
+            self.blocks(start, out, &room);
         });
     }
 

@@ -1,7 +1,10 @@
 //! An elementwise rule and its gradient over whole arrays: one fused pass over memory each.
 
+#![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
+
 use std::array;
 
+use super::chain::Pointwise;
 use super::copy::{Reader, Strided};
 use super::cpu::{Kernel, MulAdd, dispatch};
 use super::split;
@@ -13,14 +16,11 @@ use crate::scalar::Lane;
 const BLOCK: usize = 256;
 
 /// out = rule(x), for operands that are read through strides over the shape of `out`.
-pub(crate) fn map<T: Float, R: Elementwise<N>, const N: usize>(rule: R, x: [Strided<'_, T>; N], out: &mut [T]) {
+pub(crate) fn map<T: Float, const N: usize>(rule: &dyn Pointwise<T>, x: [Strided<'_, T>; N], out: &mut [T]) {
     let x = x.map(Strided::reader);
-    split::chunks(out.len(), [Some(out)], &|start, [out]| {
-        let out = out.expect("present");
-        match flat(&x, start, out.len()) {
-            Some(x) => forward(rule, x, out),
-            None => map_blocks(rule, &x, start, out),
-        }
+    split::pieces(out, &|start, out| match flat(&x, start, out.len()) {
+        Some(x) => rule.eval(&x, out),
+        None => map_blocks(rule, &x, start, out),
     });
 }
 
@@ -35,6 +35,96 @@ fn flat<'a, T: Copy, const N: usize>(x: &'a [Reader<'a, T>; N], start: usize, le
     Some(slices)
 }
 
+fn map_blocks<T: Float, const N: usize>(rule: &dyn Pointwise<T>, x: &[Reader<'_, T>; N], start: usize, out: &mut [T]) {
+    let mut blocks = blocks(x);
+    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
+        rule.eval(&block(x, &mut blocks, start + i * BLOCK, out.len()), out);
+    }
+}
+
+/// A block for each operand, with splats filled in.
+fn blocks<T: Float, const N: usize>(x: &[Reader<'_, T>; N]) -> [[T; BLOCK]; N] {
+    array::from_fn(|k| [if let Reader::Splat(x) = x[k] { x } else { T::ZERO }; BLOCK])
+}
+
+/// Elements of each operand, in its block where they do not lie together.
+fn block<'b, T: Copy, const N: usize>(
+    x: &'b [Reader<'_, T>; N],
+    blocks: &'b mut [[T; BLOCK]; N],
+    start: usize,
+    len: usize,
+) -> [&'b [T]; N] {
+    let mut next = blocks.iter_mut();
+    array::from_fn(|k| x[k].block(start, len, next.next().expect("one each")))
+}
+
+/// What a gradient pass reads: the incoming gradient, the inputs and the output, over the output's shape.
+pub(crate) struct Incoming<'a, T, const N: usize> {
+    pub(crate) g: Strided<'a, T>,
+    pub(crate) x: [Strided<'a, T>; N],
+    pub(crate) y: Strided<'a, T>,
+}
+
+/// outᵢ = g·∂rule/∂xᵢ for every `outᵢ` that is asked for; `len` is the length of each.
+pub(crate) fn vjp<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    incoming: Incoming<'_, T, N>,
+    len: usize,
+    out: [Option<&mut [T]>; N],
+) {
+    let (x, gy) = (incoming.x.map(Strided::reader), [incoming.g.reader(), incoming.y.reader()]);
+    split::chunks(len, out, &|start, out| {
+        let n = out.iter().flatten().map(|out| out.len()).next().unwrap_or(0);
+        match (flat(&x, start, n), flat(&gy, start, n)) {
+            (Some(x), Some([g, y])) => vjp_flat(rule, g, x, y, out),
+            _ => vjp_blocks(rule, &x, &gy, start, n, out),
+        }
+    });
+}
+
+fn vjp_blocks<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    x: &[Reader<'_, T>; N],
+    gy: &[Reader<'_, T>; 2],
+    start: usize,
+    n: usize,
+    mut out: [Option<&mut [T]>; N],
+) {
+    let (mut xs, mut gys) = (blocks(x), blocks(gy));
+    for at in (0..n).step_by(BLOCK) {
+        let len = BLOCK.min(n - at);
+        let (x, [g, y]) = (block(x, &mut xs, start + at, len), block(gy, &mut gys, start + at, len));
+        let part = out.each_mut().map(|out| out.as_mut().map(|out| &mut out[at..at + len]));
+        vjp_flat(rule, g, x, y, part);
+    }
+}
+
+/// One pass for all inputs where all are asked for; otherwise the others go to a block that is thrown away.
+fn vjp_flat<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    g: &[T],
+    x: [&[T]; N],
+    y: &[T],
+    mut out: [Option<&mut [T]>; N],
+) {
+    if out.iter().all(Option::is_some) {
+        return rule.vjp(g, &x, y, &mut out.map(|out| out.expect("checked")));
+    }
+    let mut unused = [[T::ZERO; BLOCK]; N];
+    for at in (0..g.len()).step_by(BLOCK) {
+        let end = g.len().min(at + BLOCK);
+        let mut pairs = out.iter_mut().zip(&mut unused);
+        let mut out: [_; N] = array::from_fn(|_| match pairs.next().expect("one each") {
+            (Some(out), _) => &mut out[at..end],
+            (None, unused) => &mut unused[..end - at],
+        });
+        rule.vjp(&g[at..end], &x.map(|x| &x[at..end]), &y[at..end], &mut out);
+    }
+}
+
+// What follows is compiled for every rule and every instruction set, so it is no more than the loops over elements. They
+// count, for the iterators behind `array::map` were a third of what the compiler had to read.
+
 struct Number<T, R, const N: usize> {
     rule: R,
     x: [T; N],
@@ -44,7 +134,7 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Number<T, R, N> {
     type Output = T;
     #[inline(always)]
     fn run<M: MulAdd>(self) -> T {
-        self.rule.eval(self.x.map(Lane::<T, M>::new)).0
+        self.rule.eval(numbers::<T, M, N>(self.x)).0
     }
 }
 
@@ -65,8 +155,12 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for NumberVjp<T, R, N> 
     type Output = [T; N];
     #[inline(always)]
     fn run<M: MulAdd>(self) -> [T; N] {
-        let d = self.rule.vjp(Lane::<T, M>::new(self.g), self.x.map(Lane::new), Lane::new(self.y));
-        d.map(|d| d.0)
+        let d = self.rule.vjp(Lane::new(self.g), numbers::<T, M, N>(self.x), Lane::new(self.y));
+        let mut out = [T::ZERO; N];
+        for k in 0..N {
+            out[k] = d[k].0;
+        }
+        out
     }
 }
 
@@ -92,7 +186,7 @@ pub(crate) fn backward<T: Float, R: Elementwise<N>, const N: usize>(
     y: &[T],
     out: &mut [&mut [T]],
 ) {
-    dispatch(Backward { rule, g, x, y, out: each_of(out) });
+    dispatch(Backward { rule, g, x, y, out });
 }
 
 /// As [`backward`], with y = rule(x) computed in the same pass.
@@ -106,36 +200,8 @@ pub(crate) fn forward_backward<T: Float, R: Elementwise<N>, const N: usize>(
     y: &mut [T],
     out: &mut [&mut [T]],
 ) {
-    dispatch(ForwardBackward { rule, g, x, y, out: each_of(out) });
+    dispatch(ForwardBackward { rule, g, x, y, out });
 }
-
-fn each_of<'a, T, const N: usize>(slices: &'a mut [&mut [T]]) -> [&'a mut [T]; N] {
-    assert_eq!(slices.len(), N);
-    let mut slices = slices.iter_mut();
-    array::from_fn(|_| &mut **slices.next().expect("counted"))
-}
-
-fn map_blocks<T: Float, R: Elementwise<N>, const N: usize>(
-    rule: R,
-    x: &[Reader<'_, T>; N],
-    start: usize,
-    out: &mut [T],
-) {
-    let mut blocks = blocks(x);
-    for (i, out) in out.chunks_mut(BLOCK).enumerate() {
-        let mut next = blocks.iter_mut();
-        let x = array::from_fn(|k| x[k].block(start + i * BLOCK, out.len(), next.next().expect("one each")));
-        dispatch(Forward { rule, x, out });
-    }
-}
-
-/// A block for each operand, with splats filled in.
-fn blocks<T: Float, const N: usize>(x: &[Reader<'_, T>; N]) -> [[T; BLOCK]; N] {
-    array::from_fn(|k| [if let Reader::Splat(x) = x[k] { x } else { T::ZERO }; BLOCK])
-}
-
-// These are loops, and not maps of arrays, because every rule is compiled with them for every instruction set, and the
-// iterators behind `array::map` were a third of what the compiler had to read.
 
 /// The first `n` elements of each slice.
 #[inline(always)]
@@ -146,20 +212,32 @@ fn first<T, const N: usize>(mut slices: [&[T]; N], n: usize) -> [&[T]; N] {
     slices
 }
 
+/// The same of outputs, of which there are as many as inputs. All are there; an option is what an array can begin with.
 #[inline(always)]
-fn first_mut<T, const N: usize>(mut slices: [&mut [T]; N], n: usize) -> [&mut [T]; N] {
-    for slice in &mut slices {
-        *slice = &mut std::mem::take(slice)[..n];
+fn first_mut<'a, T: Float, const N: usize>(slices: &'a mut [&mut [T]], n: usize) -> [Option<&'a mut [T]>; N] {
+    assert_eq!(slices.len(), N);
+    let mut firsts = [const { None }; N];
+    for (first, slice) in firsts.iter_mut().zip(slices) {
+        *first = Some(&mut slice[..n]);
     }
-    slices
+    firsts
+}
+
+#[inline(always)]
+fn numbers<T: Float, M: MulAdd, const N: usize>(x: [T; N]) -> [Lane<T, M>; N] {
+    let mut lanes = [Lane::new(T::ZERO); N];
+    for k in 0..N {
+        lanes[k] = Lane::new(x[k]);
+    }
+    lanes
 }
 
 /// Element `i` of each slice.
 #[inline(always)]
 fn lanes<T: Float, M: MulAdd, const N: usize>(slices: &[&[T]; N], i: usize) -> [Lane<T, M>; N] {
     let mut lanes = [Lane::new(T::ZERO); N];
-    for (lane, slice) in lanes.iter_mut().zip(slices) {
-        *lane = Lane::new(slice[i]);
+    for k in 0..N {
+        lanes[k] = Lane::new(slices[k][i]);
     }
     lanes
 }
@@ -173,7 +251,6 @@ struct Forward<'a, T, R, const N: usize> {
 impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "N slices are read in step")]
     fn run<M: MulAdd>(self) {
         let n = self.out.len();
         let x = first(self.x, n);
@@ -183,122 +260,57 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N
     }
 }
 
-/// What a gradient pass reads: the incoming gradient, the inputs and the output, over the output's shape.
-pub(crate) struct Incoming<'a, T, const N: usize> {
-    pub(crate) g: Strided<'a, T>,
-    pub(crate) x: [Strided<'a, T>; N],
-    pub(crate) y: Strided<'a, T>,
-}
-
-/// outᵢ = g·∂rule/∂xᵢ for every `outᵢ` that is asked for; `len` is the length of each.
-pub(crate) fn vjp<T: Float, R: Elementwise<N>, const N: usize>(
-    rule: R,
-    incoming: Incoming<'_, T, N>,
-    len: usize,
-    out: [Option<&mut [T]>; N],
-) {
-    let (x, gy) = (incoming.x.map(Strided::reader), [incoming.g.reader(), incoming.y.reader()]);
-    split::chunks(len, out, &|start, out| {
-        let n = out.iter().flatten().map(|out| out.len()).next().unwrap_or(0);
-        match (flat(&x, start, n), flat(&gy, start, n)) {
-            (Some(x), Some([g, y])) => vjp_flat(rule, g, x, y, out),
-            _ => vjp_blocks(rule, &x, &gy, start, n, out),
-        }
-    });
-}
-
-fn vjp_blocks<T: Float, R: Elementwise<N>, const N: usize>(
-    rule: R,
-    x: &[Reader<'_, T>; N],
-    gy: &[Reader<'_, T>; 2],
-    start: usize,
-    n: usize,
-    mut out: [Option<&mut [T]>; N],
-) {
-    let (mut xs, [mut gs, mut ys]) = (blocks(x), blocks(gy));
-    for at in (0..n).step_by(BLOCK) {
-        let len = BLOCK.min(n - at);
-        let mut next = xs.iter_mut();
-        let x = array::from_fn(|k| x[k].block(start + at, len, next.next().expect("one each")));
-        let g = gy[0].block(start + at, len, &mut gs);
-        let y = gy[1].block(start + at, len, &mut ys);
-        let mut rest = out.iter_mut();
-        let part = array::from_fn(|_| rest.next().expect("one each").as_mut().map(|out| &mut out[at..at + len]));
-        vjp_flat(rule, g, x, y, part);
-    }
-}
-
-/// One pass for all inputs where all are asked for; otherwise the others go to a block that is thrown away.
-fn vjp_flat<T: Float, R: Elementwise<N>, const N: usize>(
-    rule: R,
-    g: &[T],
-    x: [&[T]; N],
-    y: &[T],
-    mut out: [Option<&mut [T]>; N],
-) {
-    if out.iter().all(Option::is_some) {
-        let out = out.map(|out| out.expect("checked"));
-        return dispatch(Backward { rule, g, x, y, out });
-    }
-    let mut unused = [[T::ZERO; BLOCK]; N];
-    for at in (0..g.len()).step_by(BLOCK) {
-        let end = g.len().min(at + BLOCK);
-        let mut pairs = out.iter_mut().zip(&mut unused);
-        let out = array::from_fn(|_| match pairs.next().expect("one each") {
-            (Some(out), _) => &mut out[at..end],
-            (None, unused) => &mut unused[..end - at],
-        });
-        dispatch(Backward { rule, g: &g[at..end], x: x.map(|x| &x[at..end]), y: &y[at..end], out });
-    }
-}
-
-struct Backward<'a, T, R, const N: usize> {
+struct Backward<'a, 'o, T, R, const N: usize> {
     rule: R,
     g: &'a [T],
     x: [&'a [T]; N],
     y: &'a [T],
-    out: [&'a mut [T]; N],
+    out: &'a mut [&'o mut [T]],
 }
 
-impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, N> {
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, '_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
         let (x, y) = (first(self.x, n), &self.y[..n]);
-        let out = first_mut(self.out, n);
+        let mut out: [_; N] = first_mut(self.out, n);
         for i in 0..n {
             let x = lanes::<T, M, N>(&x, i);
             let d = self.rule.vjp(Lane::new(self.g[i]), x, Lane::new(y[i]));
             for k in 0..N {
-                out[k][i] = d[k].0;
+                if let Some(out) = &mut out[k] {
+                    out[i] = d[k].0;
+                }
             }
         }
     }
 }
 
-struct ForwardBackward<'a, T, R, const N: usize> {
+struct ForwardBackward<'a, 'o, T, R, const N: usize> {
     rule: R,
     g: &'a [T],
     x: [&'a [T]; N],
     y: &'a mut [T],
-    out: [&'a mut [T]; N],
+    out: &'a mut [&'o mut [T]],
 }
 
-impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_, T, R, N> {
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_, '_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
         let (x, y) = (first(self.x, n), &mut self.y[..n]);
-        let out = first_mut(self.out, n);
+        let mut out: [_; N] = first_mut(self.out, n);
         for i in 0..n {
             let x = lanes::<T, M, N>(&x, i);
             let value = self.rule.eval(x);
             y[i] = value.0;
             let d = self.rule.vjp(Lane::new(self.g[i]), x, value);
             for k in 0..N {
-                out[k][i] = d[k].0;
+                if let Some(out) = &mut out[k] {
+                    out[i] = d[k].0;
+                }
             }
         }
     }
@@ -327,9 +339,5 @@ pub(crate) fn add<T: Float>(out: &mut [T], x: &[T]) {
 /// out += x, for slices of one length.
 pub(crate) fn add_assign<T: Float>(out: &mut [T], x: &[T]) {
     assert_eq!(out.len(), x.len());
-    split::chunks(x.len(), [Some(out)], &|start, [out]| {
-        let out = out.expect("present");
-        let x = &x[start..start + out.len()];
-        add(out, x);
-    });
+    split::pieces(out, &|start, out| add(out, &x[start..start + out.len()]));
 }

@@ -71,7 +71,12 @@ pub(crate) fn ranges(len: usize, body: impl Fn(Range<usize>) + Sync) {
     each(len.div_ceil(GRAIN), work, |task| body(task * GRAIN..len.min((task + 1) * GRAIN)));
 }
 
-/// Calls `body(start, parts)` on pieces of the slices `outs`, which are cut at multiples of [`GRAIN`] elements; a
+/// Calls `body(start, piece)` on pieces of `out`, which are cut at multiples of [`GRAIN`] elements.
+pub(crate) fn pieces<T: Send>(out: &mut [T], body: &(impl Fn(usize, &mut [T]) + Sync)) {
+    row_groups(out, 1, 1, body);
+}
+
+/// Calls `body(start, pieces)` on pieces of the slices `outs`, which are cut at multiples of [`GRAIN`] elements; a
 /// missing slice stays missing. `len` is the length of every slice.
 pub(crate) fn chunks<T: Send, const K: usize>(
     len: usize,
@@ -81,8 +86,8 @@ pub(crate) fn chunks<T: Send, const K: usize>(
     let outs = outs.map(|out| out.map(Parts::new));
     ranges(len, |range| {
         // SAFETY: the ranges are disjoint, and each is met once.
-        let parts = outs.each_ref().map(|out| out.as_ref().map(|out| unsafe { out.part(range.clone()) }));
-        body(range.start, parts);
+        let pieces = outs.each_ref().map(|out| out.as_ref().map(|out| unsafe { out.part(range.clone()) }));
+        body(range.start, pieces);
     });
 }
 

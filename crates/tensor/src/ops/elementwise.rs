@@ -24,18 +24,7 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Op<T> for Map<R, N> {
 
     fn forward(&self, x: &[&Tensor<T>]) -> Result<Tensor<T>> {
         let x: [&Tensor<T>; N] = x.try_into().expect("as many inputs as the rule has");
-        if let Some((numbers, widest)) = numbers(x) {
-            return Ok(widest.number_like(map::number(self.0, numbers)));
-        }
-        if x[1..].iter().all(|other| other.shape() == x[0].shape()) {
-            return Ok(Tensor::build_like(x[0], |out| map::map(self.0, x.map(Tensor::strided), out)));
-        }
-        let mut shape = x[0].shape().clone();
-        for x in &x[1..] {
-            shape = shape.broadcast(x.shape(), R::NAME)?;
-        }
-        let wide = x.map(|x| x.broadcast_to(&shape));
-        Ok(Tensor::build(shape, |out| map::map(self.0, wide.each_ref().map(Tensor::strided), out)))
+        evaluated(self, R::NAME, x)
     }
 
     fn attributes(&self) -> Option<Attributes> {
@@ -74,6 +63,43 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
     fn eval_vjp(&self, g: &[T], x: &[&[T]], y: &mut [T], out: &mut [&mut [T]]) {
         map::forward_backward(self.0, g, x.try_into().expect("as many inputs as the rule has"), y, out);
     }
+}
+
+/// rule(x), with broadcasting. Compiled for a number of inputs, not for a rule.
+fn evaluated<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    name: &'static str,
+    x: [&Tensor<T>; N],
+) -> Result<Tensor<T>> {
+    if let Some((numbers, widest)) = numbers(x) {
+        return Ok(widest.number_like(rule.eval_numbers(&numbers)));
+    }
+    if x[1..].iter().all(|other| other.shape() == x[0].shape()) {
+        return Ok(Tensor::build_like(x[0], |out| map::map(rule, x.map(Tensor::strided), out)));
+    }
+    let mut shape = x[0].shape().clone();
+    for x in &x[1..] {
+        shape = shape.broadcast(x.shape(), name)?;
+    }
+    let wide = x.map(|x| x.broadcast_to(&shape));
+    Ok(Tensor::build(shape, |out| map::map(rule, wide.each_ref().map(Tensor::strided), out)))
+}
+
+/// g·∂rule/∂xᵢ for each input that needs it, of the shape of `y`. Compiled as [`evaluated`].
+pub(crate) fn gradients<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    g: &Tensor<T>,
+    x: [&Tensor<T>; N],
+    y: &Tensor<T>,
+    needs: &[bool],
+) -> Grads<Tensor<T>> {
+    let shape = y.shape();
+    let wide = x.map(|x| (x.shape() != shape).then(|| x.broadcast_to(shape)));
+    let mut grads: [_; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build_like(y, |_| ())));
+    let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
+    let x = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
+    map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
+    grads.into_iter().collect()
 }
 
 /// The elements of tensors that have one each, and the tensor whose shape they broadcast to.

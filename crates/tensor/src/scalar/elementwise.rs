@@ -52,9 +52,10 @@ pub trait Elementwise<const N: usize>: Copy + Send + Sync + 'static {
     /// is not multiplied with 0.
     #[inline(always)]
     fn vjp<A: Scalar>(self, g: A, x: [A; N], y: A) -> [A; N] {
-        self.partials(x, y).map(
-            #[inline(always)]
-            |d| g.chain(d),
-        )
+        let mut grads = self.partials(x, y);
+        for d in &mut grads {
+            *d = g.chain(*d);
+        }
+        grads
     }
 }

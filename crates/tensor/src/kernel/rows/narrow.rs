@@ -30,6 +30,16 @@ fn one_by_one(n: usize) -> impl Iterator<Item = usize> {
     (0..n.min(LANES)).map(|j| black_box(j) % LANES)
 }
 
+/// Lane `i` of each. By counting: this is compiled into every function of rows, and iterators would be most of it.
+#[inline(always)]
+fn at<T: Float, const S: usize>(stats: &[[T; SIDE]; S], i: usize) -> [T; S] {
+    let mut lanes = [T::ZERO; S];
+    for k in 0..S {
+        lanes[k] = stats[k][i];
+    }
+    lanes
+}
+
 /// Columns merged as a balanced tree, of which the first `n` may hold something.
 #[inline(always)]
 fn fell<T: Float>(fold: impl Fold, tree: &mut [[T; SIDE]; LANES], n: usize) -> [T; SIDE] {
@@ -102,7 +112,7 @@ impl<T: Float> View<T> for Narrow<T> {
     fn stat<const S: usize>(&self, stats: [[T; SIDE]; S], f: impl Fn([T; S]) -> T) -> [T; SIDE] {
         let mut v = [T::ZERO; SIDE];
         for i in 0..SIDE {
-            v[i] = f(stats.map(|stat| stat[i]));
+            v[i] = f(at(&stats, i));
         }
         v
     }
@@ -117,7 +127,7 @@ impl<T: Float> View<T> for Narrow<T> {
         let mut tree = [[fold.empty::<T>(); SIDE]; LANES];
         for j in one_by_one(self.n) {
             for i in 0..SIDE {
-                tree[j][i] = f([self.x[j][i], self.y[j][i]], stats.map(|stat| stat[i]));
+                tree[j][i] = f([self.x[j][i], self.y[j][i]], at(&stats, i));
             }
             if WRITE {
                 self.out[j] = tree[j];
@@ -136,7 +146,7 @@ impl<T: Float> View<T> for Narrow<T> {
         let mut trees = [[[T::ZERO; SIDE]; LANES]; 2];
         for j in one_by_one(self.n) {
             for i in 0..SIDE {
-                let v = f([self.x[j][i], self.y[j][i]], stats.map(|stat| stat[i]), column[j]);
+                let v = f([self.x[j][i], self.y[j][i]], at(&stats, i), column[j]);
                 [trees[0][j][i], trees[1][j][i]] = v;
             }
         }
@@ -153,11 +163,14 @@ impl<T: Float> View<T> for Narrow<T> {
         f: impl Fn([T; 3], [T; S], [T; C]) -> (T, [T; K]),
     ) {
         for j in one_by_one(self.n) {
-            let columns = columns.map(|column| column[j]);
+            let mut numbers = [T::ZERO; C];
+            for k in 0..C {
+                numbers[k] = columns[k][j];
+            }
             let mut adds = [[T::ZERO; SIDE]; K];
             for i in 0..SIDE {
                 let x = [self.x[j][i], self.y[j][i], self.out[j][i]];
-                let (v, add) = f(x, stats.map(|stat| stat[i]), columns);
+                let (v, add) = f(x, at(&stats, i), numbers);
                 self.out[j][i] = v;
                 for k in 0..K {
                     adds[k][i] = if i < self.rows { add[k] } else { T::ZERO };

@@ -109,12 +109,23 @@ impl<T: Float> View<T> for Wide<'_, T> {
             self.x.len(),
             #[inline(always)]
             |at, skip| {
-                let (x, y, columns) = (chunk(self.x, at), chunk(self.y, at), columns.map(|column| chunk(column, at)));
-                let old = *chunk(self.out, at);
+                let (x, y, old) = (chunk(self.x, at), chunk(self.y, at), *chunk(self.out, at));
+                // By counting: iterators over these arrays would be most of what is compiled for a function of rows.
+                let mut numbers = [[T::ZERO; LANES]; C];
+                for k in 0..C {
+                    numbers[k] = *chunk(columns[k], at);
+                }
                 // Written only when all are read, so that the compiler need not ask whether the slices overlap.
-                let (mut new, mut new_sums) = (old, sums.each_ref().map(|sum| *chunk(sum, at)));
+                let (mut new, mut new_sums) = (old, [[T::ZERO; LANES]; K]);
+                for k in 0..K {
+                    new_sums[k] = *chunk(sums[k], at);
+                }
                 for i in 0..LANES {
-                    let (v, add) = f([x[i], y[i], old[i]], stats, columns.map(|column| column[i]));
+                    let mut column = [T::ZERO; C];
+                    for k in 0..C {
+                        column[k] = numbers[k][i];
+                    }
+                    let (v, add) = f([x[i], y[i], old[i]], stats, column);
                     new[i] = if i < skip { old[i] } else { v };
                     for k in 0..K {
                         new_sums[k][i] += if i < skip { T::ZERO } else { add[k] };

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{LARGE, Lies, Operand, SHARED, assert_bits, lies, noise, on_any_threads, shapes, special, take, wild};
 use crate::float::Float;
 use crate::kernel::map::{Incoming, add_assign, map, vjp};
+use crate::ops::elementwise::Map;
 use crate::{Elementwise, Scalar};
 
 /// Rules of plain arithmetic, which has the same bits on all instruction sets.
@@ -72,7 +73,7 @@ impl<T: Float, const N: usize> Case<T, N> {
 
     fn map<R: Elementwise<N>>(&self, rule: R) -> Vec<T> {
         let mut out = vec![T::NAN; self.len()];
-        map(rule, self.x.each_ref().map(Operand::strided), &mut out);
+        map(&Map(rule), self.x.each_ref().map(Operand::strided), &mut out);
         out
     }
 
@@ -81,7 +82,7 @@ impl<T: Float, const N: usize> Case<T, N> {
         let mut out: [Option<Vec<T>>; N] = array::from_fn(|k| (wanted >> k & 1 == 1).then(|| vec![T::NAN; self.len()]));
         let [g, y] = self.gy.each_ref().map(Operand::strided);
         let incoming = Incoming { g, x: self.x.each_ref().map(Operand::strided), y };
-        vjp(rule, incoming, self.len(), out.each_mut().map(|out| out.as_deref_mut()));
+        vjp(&Map(rule), incoming, self.len(), out.each_mut().map(|out| out.as_deref_mut()));
         out.into_iter().flatten().flatten().collect()
     }
 
