@@ -165,7 +165,8 @@ fn load(settings: &Settings) -> Result<(Images, Images), Box<dyn Error>> {
 }
 
 fn run(settings: &Settings) -> Result<ExitCode, Box<dyn Error>> {
-    pictures::check_folder(&settings.out)?;
+    course::check_folder(&settings.out)?;
+    settings.course.check()?;
     if settings.threads > 0 {
         rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build_global()?;
     }

@@ -1,8 +1,10 @@
 //! What the flags add to a run: checkpoints, an early end, logs, a page.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use wengert::files::atomic;
 use wengert::nn::Module;
 use wengert::optim::Method;
 use wengert::train::{Checkpoints, EarlyStopping, EpochLog, EventFiles, Goal, Interrupt, Page, StepLog, Trainer};
@@ -18,7 +20,19 @@ pub(crate) struct Course {
     pub(crate) report: Option<PathBuf>,
 }
 
+/// Makes the folder, and tries whether files can be written there.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder).map_err(|error| format!("{}: cannot make the folder: {error}", folder.display()))?;
+    Ok(atomic::check(folder.join("file"))?)
+}
+
 impl Course {
+    /// Tries whether there is a place for everything, before any time is spent on data and on training.
+    pub(crate) fn check(&self) -> Result<(), Box<dyn Error>> {
+        [&self.log, &self.report].into_iter().flatten().try_for_each(atomic::check)?;
+        [&self.checkpoint, &self.tensorboard].into_iter().flatten().try_for_each(|folder| check_folder(folder))
+    }
+
     /// The page that is kept of a run on so many test images.
     pub(crate) fn page(&self, images: usize) -> Option<Page> {
         let page = Page::new(self.report.clone()?, "A multilayer perceptron on MNIST");

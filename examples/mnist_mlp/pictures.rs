@@ -1,21 +1,10 @@
 //! The learning curve and the misclassified digits, as SVG.
 
 use std::error::Error;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use wengert::prelude::Images;
 use wengert::report::{Axis, Chart, Color, ImageGrid, Picture};
-
-/// Makes the folder and checks that files can be written there, before any time is spent on training.
-pub(crate) fn check_folder(folder: &Path) -> Result<(), Box<dyn Error>> {
-    let explain = |error| format!("cannot write to the folder {}: {error}", folder.display());
-    fs::create_dir_all(folder).map_err(explain)?;
-    let probe = folder.join(".writable");
-    File::create(&probe).map_err(explain)?;
-    fs::remove_file(&probe).map_err(explain)?;
-    Ok(())
-}
 
 /// Draws cost and test accuracy (in percent) by epoch.
 pub(crate) fn learning_curve(folder: &Path, history: &[(f64, f64)]) -> Result<PathBuf, Box<dyn Error>> {

@@ -28,17 +28,31 @@ use crate::Error;
 /// # Errors
 /// If `fill` fails, if the file cannot be written, or if the path is a folder, a device or a read-only file.
 pub fn write<R>(path: impl AsRef<Path>, fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<R>) -> Result<R, Error> {
-    let Target { path, folder, replaced } = Target::of(path.as_ref())?;
-    let failed = |action| {
-        let file = path.display().to_string();
-        move |source| Error::Io { file, action, source }
-    };
-    let temporary = temporary(&path, &folder, replaced).map_err(failed("create a temporary file beside it"))?;
-    let result = filled(&temporary, fill).map_err(failed("write"))?;
-    temporary.as_file().sync_all().map_err(failed("write it to the disk"))?;
-    temporary.persist(&path).map_err(|error| failed("put the new file in its place")(error.error))?;
-    sync_folder(&folder).map_err(failed("synchronise its folder"))?;
+    let target = Target::of(path.as_ref())?;
+    let temporary = target.temporary()?;
+    let result = filled(&temporary, fill).map_err(target.failed("write"))?;
+    temporary.as_file().sync_all().map_err(target.failed("write it to the disk"))?;
+    temporary.persist(&target.path).map_err(|error| target.failed("put the new file in its place")(error.error))?;
+    sync_folder(&target.folder).map_err(target.failed("synchronise its folder"))?;
     Ok(result)
+}
+
+/// Tries whether [`write`] could write a file, before there is anything to write: makes a temporary file beside it and
+/// removes that. Whatever is at the path stays as it is.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("run.html");
+/// files::atomic::check(&path)?;
+/// assert!(!path.exists());
+/// assert!(files::atomic::check(folder.path().join("no/such/run.html")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// If no file can be made there, or if the path is a folder, a device or a read-only file.
+pub fn check(path: impl AsRef<Path>) -> Result<(), Error> {
+    Target::of(path.as_ref())?.temporary().map(drop)
 }
 
 fn filled<R>(temporary: &NamedTempFile, fill: impl FnOnce(&mut BufWriter<&File>) -> io::Result<R>) -> io::Result<R> {
@@ -73,23 +87,33 @@ impl Target {
         };
         Ok(Target { path, folder, replaced })
     }
-}
 
-fn temporary(path: &Path, folder: &Path, replaced: Option<Metadata>) -> io::Result<NamedTempFile> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the path names no file"))?;
-    // A name that is long already would grow too long for the file system; the random part makes it unique.
-    let prefix: String = name.to_string_lossy().chars().take(40).collect();
-    let prefix = format!(".{prefix}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part");
-    // Without this the file would be its owner's alone; the process's mask applies as to any new file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder)?;
-    if let Some(replaced) = replaced {
-        temporary.as_file().set_permissions(replaced.permissions())?;
+    fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+        let file = self.path.display().to_string();
+        move |source| Error::Io { file, action, source }
     }
-    Ok(temporary)
+
+    fn temporary(&self) -> Result<NamedTempFile, Error> {
+        self.make().map_err(self.failed("create a temporary file beside it"))
+    }
+
+    fn make(&self) -> io::Result<NamedTempFile> {
+        let unnamed = || io::Error::new(ErrorKind::InvalidInput, "the path names no file");
+        let name = self.path.file_name().ok_or_else(unnamed)?;
+        // A name that is long already would grow too long for the file system; the random part makes it unique.
+        let prefix: String = name.to_string_lossy().chars().take(40).collect();
+        let prefix = format!(".{prefix}.");
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".part");
+        // Without this the file would be its owner's alone; the process's mask applies as to any new file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let temporary = builder.tempfile_in(&self.folder)?;
+        if let Some(replaced) = &self.replaced {
+            temporary.as_file().set_permissions(replaced.permissions())?;
+        }
+        Ok(temporary)
+    }
 }
 
 /// Makes the rename last. Some file systems know no such thing for folders, and say so.

@@ -192,7 +192,8 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
     /// A panic of a closure leaves the run after the last step that was completed, from where `fit` can go on.
     ///
     /// # Errors
-    /// If a batch cannot be had, a step cannot be made, the cost or a gradient is NaN or infinite, a callback fails or
+    /// Before the first step if there is no place for the checkpoints, or for what a callback of this crate writes. Then
+    /// if a batch cannot be had, a step cannot be made, the cost or a gradient is NaN or infinite, a callback fails or
     /// a checkpoint cannot be written. The run stands after the last step that was completed.
     pub fn fit<E: Epoch>(
         &mut self,
@@ -201,6 +202,7 @@ impl<'a, M: Module<T>, O: Method, T: Float + Stored> Trainer<'a, M, O, T> {
     ) -> Result<End, Error> {
         self.take_back();
         self.optimizer.set_lr(self.run.lr);
+        self.check_checkpoints()?;
         for callback in &mut self.callbacks {
             callback.start(&self.run).map_err(|source| failed(&**callback, source))?;
         }

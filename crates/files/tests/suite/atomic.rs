@@ -66,6 +66,25 @@ fn what_is_no_file_is_not_replaced() {
     }
 }
 
+#[test]
+fn a_check_changes_nothing_and_fails_as_writing_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    atomic::check(&path).unwrap();
+    assert!(contents(folder.path()).is_empty());
+    fs::write(&path, "old").unwrap();
+    atomic::check(&path).unwrap();
+    assert_eq!(contents(folder.path()), [("file".to_string(), b"old".to_vec())]);
+    for path in [folder.path().to_path_buf(), "".into(), folder.path().join("no/file"), path.join("below")] {
+        let written = atomic::write(&path, |file| file.write_all(b"new")).unwrap_err().to_string();
+        let checked = atomic::check(&path).unwrap_err().to_string();
+        // The temporary file has another name each time.
+        let reason = |text: &str| text.split(" at path ").next().map(str::to_string);
+        assert_eq!(reason(&checked), reason(&written));
+    }
+    assert_eq!(contents(folder.path()), [("file".to_string(), b"old".to_vec())]);
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -32,6 +32,10 @@ impl<T: Float> Callback<T> for EpochLog {
         "epoch log"
     }
 
+    fn start(&mut self, _run: &RunState) -> Result<(), BoxError> {
+        Ok(files::atomic::check(&self.path)?)
+    }
+
     fn epoch(&mut self, event: &mut EpochEvent<'_, T>) -> Result<Flow, BoxError> {
         let table = table(&event.run.history)?;
         files::atomic::write(&self.path, |file| file.write_all(&table))?;

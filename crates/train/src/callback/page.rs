@@ -127,6 +127,10 @@ impl<T: Float> Callback<T> for Page {
         "page"
     }
 
+    fn start(&mut self, _run: &RunState) -> Result<(), BoxError> {
+        Ok(files::atomic::check(&self.path)?)
+    }
+
     fn step(&mut self, event: &mut StepEvent<'_, T>) -> Result<Flow, BoxError> {
         let epoch = event.run.epoch;
         if self.moments.last().is_none_or(|moment| moment.epoch < epoch) {

@@ -135,6 +135,17 @@ impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
         self.callbacks.iter().map(|callback| callback.name()).map(name).collect()
     }
 
+    /// Tries whether the checkpoints can be written, before any time is spent on training.
+    pub(super) fn check_checkpoints(&self) -> Result<(), Error> {
+        let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
+        make(checkpoints.folder())?;
+        files::atomic::check(checkpoints.last_path())?;
+        match &checkpoints.best {
+            Some(_) => Ok(files::atomic::check(checkpoints.best_path())?),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn save_last(&self) -> Result<(), Error> {
         let Some(checkpoints) = &self.checkpoints else { return Ok(()) };
         make(checkpoints.folder())?;

@@ -5,6 +5,7 @@ mod checkpoint;
 mod crash;
 mod guard;
 mod metrics;
+mod outputs;
 mod progress;
 mod resume;
 mod setup;
