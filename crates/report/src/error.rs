@@ -1,22 +1,13 @@
 use std::io;
+use std::path::Path;
 
 /// What can go wrong between a run and the files that show it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{file}: cannot {action}: {source}")]
-    Io {
-        /// The file or folder.
-        file: String,
-        /// What was tried.
-        action: &'static str,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// A file could not be written as a whole.
-    #[error("cannot write {0}")]
-    File(#[from] files::Error),
+    /// A file or folder could not be made, written or read; a message names it.
+    #[error(transparent)]
+    Files(#[from] files::Error),
     /// The file's ending names no format that can be written.
     #[error("{file}: no picture format has this ending, expected one of {known}")]
     Format {
@@ -55,4 +46,10 @@ pub enum Error {
     /// Labels and predictions that do not belong together, or a class that has no name.
     #[error("no confusion matrix: {0}")]
     Classes(String),
+}
+
+/// The operating system refused an action on a file or folder.
+pub(crate) fn refused(at: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Error {
+    let file = at.display().to_string();
+    move |source| Error::Files(files::Error::Io { file, action, source })
 }

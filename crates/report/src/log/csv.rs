@@ -42,7 +42,7 @@ impl CsvLog {
             Some(found) => {
                 let found: String = found.chars().take(200).collect();
                 let reason = format!("it begins with `{found}`, expected `{expected}`");
-                return Err(Error::Columns { file: lines.path().to_string(), reason });
+                return Err(Error::Columns { file: lines.path(), reason });
             }
             None => lines.append(expected)?,
         }
@@ -58,7 +58,7 @@ impl CsvLog {
         let values: Vec<String> = values.into_iter().map(|value| value.to_string()).collect();
         if values.len() != self.columns {
             let reason = format!("found a row of {} values, expected {}", values.len(), self.columns);
-            return Err(Error::Columns { file: self.lines.path().to_string(), reason });
+            return Err(Error::Columns { file: self.lines.path(), reason });
         }
         self.lines.append(values.join(","))
     }

@@ -40,7 +40,7 @@ impl JsonLog {
     /// If the value cannot be written as JSON or the file cannot be written; the log is as before then.
     pub fn write(&mut self, value: &impl Serialize) -> Result<(), Error> {
         let line = serde_json::to_string(value)
-            .map_err(|error| Error::Json { file: self.lines.path().to_string(), reason: error.to_string() })?;
+            .map_err(|error| Error::Json { file: self.lines.path(), reason: error.to_string() })?;
         self.lines.append(line)
     }
 }

@@ -1,13 +1,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::error::refused;
 
 /// A file that grows by whole lines.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    path: String,
+    path: PathBuf,
     file: File,
     end: u64,
 }
@@ -16,7 +17,6 @@ impl Lines {
     /// Opens a file, or makes it, and cuts off what stands after the last end of a line: the rest of a line that was being
     /// written when a run was stopped.
     pub(crate) fn open(path: &Path) -> Result<Lines, Error> {
-        let failed = |action| move |source| Error::Io { file: path.display().to_string(), action, source };
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
@@ -24,14 +24,17 @@ impl Lines {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(failed("open for appending"))?;
-        let end = whole(&mut file).map_err(failed("read"))?;
-        file.set_len(end).and_then(|()| file.seek(SeekFrom::Start(end))).map_err(failed("cut off half a line"))?;
-        Ok(Lines { path: path.display().to_string(), file, end })
+            .map_err(refused(path, "open for appending"))?;
+        let end = whole(&mut file).map_err(refused(path, "read"))?;
+        file.set_len(end)
+            .and_then(|()| file.seek(SeekFrom::Start(end)))
+            .map_err(refused(path, "cut off half a line"))?;
+        Ok(Lines { path: path.to_path_buf(), file, end })
     }
 
-    pub(crate) fn path(&self) -> &str {
-        &self.path
+    /// The path, as messages have it.
+    pub(crate) fn path(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// The first line, if there is one, up to a length that no header has.
@@ -39,7 +42,7 @@ impl Lines {
         let mut start = vec![0; self.end.min(1 << 16) as usize];
         let read = self.file.rewind().and_then(|()| self.file.read_exact(&mut start));
         let read = read.and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
-        read.map_err(|source| Error::Io { file: self.path.clone(), action: "read", source })?;
+        read.map_err(refused(&self.path, "read"))?;
         let line = start.split(|&byte| byte == b'\n').next().filter(|_| !start.is_empty());
         Ok(line.map(|line| String::from_utf8_lossy(line).trim_end_matches('\r').to_string()))
     }
@@ -50,7 +53,7 @@ impl Lines {
         if let Err(source) = self.file.write_all(line.as_bytes()) {
             // The disk is full, most likely; half a line must not stand before the next one.
             let _ = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
-            return Err(Error::Io { file: self.path.clone(), action: "append a line", source });
+            return Err(refused(&self.path, "append a line")(source));
         }
         self.end += line.len() as u64;
         Ok(())

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use record::{Message, framed};
 use tensor::Tensor;
 
+use crate::error::refused;
 use crate::images::png;
 use crate::{Error, Histogram};
 
@@ -39,8 +40,7 @@ impl EventLog {
     /// If the folder or the file cannot be made.
     pub fn create(folder: impl AsRef<Path>) -> Result<EventLog, Error> {
         let folder = folder.as_ref();
-        let failed = |action| move |source| Error::Io { file: folder.display().to_string(), action, source };
-        fs::create_dir_all(folder).map_err(failed("make the folder"))?;
+        fs::create_dir_all(folder).map_err(refused(folder, "make the folder"))?;
         let seconds = now() as u64;
         for number in 0.. {
             // The names are read in order, so a later file must have a larger one.
@@ -52,7 +52,7 @@ impl EventLog {
                     return Ok(log);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(failed("make a file in the folder")(error)),
+                Err(error) => return Err(refused(folder, "make a file in the folder")(error)),
             }
         }
         unreachable!("there are more numbers than files")
@@ -120,7 +120,7 @@ impl EventLog {
 
     fn append(&mut self, event: Message) -> Result<(), Error> {
         let written = self.file.write_all(&framed(&event.0));
-        written.map_err(|source| Error::Io { file: self.path.display().to_string(), action: "append an event", source })
+        written.map_err(refused(&self.path, "append an event"))
     }
 }
 

@@ -65,7 +65,10 @@ fn other_shapes_and_folders_that_cannot_be_are_errors() {
     assert_eq!(error.to_string(), text);
     std::fs::write(folder.path().join("file"), "").unwrap();
     let error = EventLog::create(folder.path().join("file")).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }) && error.to_string().contains("cannot make the folder"), "{error}");
+    assert!(
+        matches!(error, Error::Files(files::Error::Io { .. })) && error.to_string().contains("cannot make the folder"),
+        "{error}"
+    );
 }
 
 /// `pip install tensorboard`, and then `PYTHON=… cargo test -p wengert-report --test suite -- --ignored`.
