@@ -7,6 +7,7 @@ mod page;
 mod rates;
 mod watch;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::time::Duration;
 
@@ -41,14 +42,35 @@ pub struct StepEvent<'a, T: Float> {
     pub run: &'a RunState,
     /// The model before the step.
     pub model: &'a dyn Module<T>,
-    /// The gradients, clipped if they are; whoever changes them changes the step.
-    pub grads: &'a mut Gradients<T>,
+    pub(crate) grads: &'a mut Gradients<T>,
+    /// Their norm, as long as nobody changes them.
+    pub(crate) norm: &'a Cell<Option<f64>>,
     /// The learning rate of the step, for changing it.
     pub lr: &'a mut f64,
     /// The mean cost of the examples of the step.
     pub cost: f64,
     /// How many they are.
     pub examples: usize,
+}
+
+impl<T: Float> StepEvent<'_, T> {
+    /// The gradients, clipped if they are.
+    pub fn grads(&self) -> &Gradients<T> {
+        self.grads
+    }
+
+    /// The gradients for changing them, which changes the step.
+    pub fn grads_mut(&mut self) -> &mut Gradients<T> {
+        self.norm.set(None);
+        self.grads
+    }
+
+    /// The norm of the gradients ([`optim::global_norm`]). All callbacks of a step share one computation of it.
+    pub fn norm(&self) -> f64 {
+        let norm = self.norm.get().unwrap_or_else(|| optim::global_norm(self.grads));
+        self.norm.set(Some(norm));
+        norm
+    }
 }
 
 /// What is known after an epoch.

@@ -50,8 +50,8 @@ impl<T: Float> Callback<T> for EventFiles {
         let Some(log) = &mut self.log else { return Ok(Flow::Continue) };
         let RunState { step, epoch, .. } = *event.run;
         if step.is_multiple_of(self.every) {
-            let norm = optim::global_norm(event.grads);
-            for (tag, value) in [("step/cost", event.cost), ("step/lr", *event.lr), ("step/gradient norm", norm)] {
+            let values = [("step/cost", event.cost), ("step/lr", *event.lr), ("step/gradient norm", event.norm())];
+            for (tag, value) in values {
                 log.scalar(tag, step as i64, value)?;
             }
         }

@@ -117,7 +117,7 @@ impl<T: Float> Callback<T> for StepLog {
     fn step(&mut self, event: &mut StepEvent<'_, T>) -> Result<Flow, BoxError> {
         let RunState { step, epoch, .. } = *event.run;
         if step.is_multiple_of(self.every) {
-            let (lr, norm) = (*event.lr, optim::global_norm(event.grads));
+            let (lr, norm) = (*event.lr, event.norm());
             let seconds = self.start.elapsed().as_secs_f64();
             let (cost, event) = (event.cost, "step");
             self.line(&json!({ "event": event, "step": step, "epoch": epoch, "cost": cost, "lr": lr, "norm": norm,

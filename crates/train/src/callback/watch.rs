@@ -70,7 +70,7 @@ pub(super) fn watched<T: Float>(event: &StepEvent<'_, T>, bins: usize) -> Vec<Wa
     let mut all = Vec::new();
     event.model.visit(Path::Root, &mut |path, param| {
         let name = if let Path::Root = path { param.name().to_string() } else { path.to_string() };
-        let gradient = event.grads.get(param);
+        let gradient = event.grads().get(param);
         let norm = gradient.map(|gradient| gradient.norm(..).item().to_f64());
         let weights = Histogram::of(param.value(), bins);
         let gradient = gradient.map(|gradient| Histogram::of(gradient, bins));

@@ -1,5 +1,7 @@
 //! One step: batches, gradients, and the change of the parameters.
 
+use std::cell::Cell;
+
 use files::Stored;
 use optim::{Method, global_norm, try_clip_norm};
 use smallvec::SmallVec;
@@ -196,13 +198,14 @@ impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
 
     /// Why the run is to end after the step, if it is.
     fn step_callbacks(&mut self, total: &mut Total<T>) -> Result<Option<String>, Error> {
-        let mut stopped = None;
+        let (mut stopped, norm) = (None, Cell::new(None));
         for callback in &mut self.callbacks {
             let mut lr = self.run.lr;
             let event = &mut StepEvent {
                 run: &self.run,
                 model: &*self.model,
                 grads: &mut total.grads,
+                norm: &norm,
                 lr: &mut lr,
                 cost: total.cost,
                 examples: total.examples,

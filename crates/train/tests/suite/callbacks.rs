@@ -190,6 +190,32 @@ fn a_page_and_event_files_have_the_whole_run_after_it_was_resumed() {
     }
 }
 
+/// Halves the gradients, and keeps their norm before and after.
+struct Halve<'a>(&'a mut Vec<[f64; 3]>);
+
+impl Callback for Halve<'_> {
+    fn name(&self) -> &'static str {
+        "halve"
+    }
+
+    fn step(&mut self, event: &mut StepEvent<'_, f32>) -> Result<Flow, BoxError> {
+        let before = event.norm();
+        event.grads_mut().params_mut().for_each(|grad| *grad = &*grad * 0.5);
+        self.0.push([before, event.norm(), optim::global_norm(event.grads())]);
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn the_norm_is_of_the_gradients_as_they_are() {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    run(&[0.0; 2], None, &mut [&mut Halve(&mut first), &mut Halve(&mut second)]).0.expect("a run");
+    assert_eq!((first.len(), second.len()), (6, 6));
+    for ([before, halved, own], [seen, quarter, _]) in first.into_iter().zip(second) {
+        assert_eq!((halved, own, seen, quarter), (before / 2.0, before / 2.0, before / 2.0, before / 4.0));
+    }
+}
+
 #[test]
 fn a_watch_gives_norms_and_histograms() {
     let mut seen = Vec::new();
