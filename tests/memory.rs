@@ -8,9 +8,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use wengert::optim::{Adagrad, Ema, Group, Lion, Method, Optimizer, RmsProp, clip_norm, clip_value};
 use wengert::prelude::*;
+use wengert::train::{self, Progress, Trainer};
 
 struct Counting;
 
@@ -126,6 +128,23 @@ fn allocations_in_steady_state<M: Method>(data: &Images, batch: usize, mut train
     OWN.get() - before
 }
 
+/// How many allocations a trainer's steps 10 to 20 of an epoch make on this thread.
+fn allocations_in_a_trainer(data: &Images, progress: Progress) -> usize {
+    let (mut model, mut sgd) = (Mlp::new(30), Sgd::new(0.01).momentum(0.9));
+    let mut counts = Vec::with_capacity(data.len());
+    let mut trainer = Trainer::new(&mut model, &mut sgd).progress(progress);
+    let end = trainer.fit(
+        |epoch| data.batches(10).shuffle(0, epoch),
+        |model, tape, batch| {
+            counts.push(OWN.get());
+            let z = model.forward(tape.constant(batch.images.clone()));
+            train::Cost::new(z.cross_entropy(&batch.labels), 10)
+        },
+    );
+    end.expect("a run");
+    counts[20] - counts[9]
+}
+
 /// The bytes held after each of the epochs.
 fn live_after_epochs<M: Method>(data: &Images, epochs: u64, mut training: Training<M>) -> Vec<isize> {
     let mut live = Vec::with_capacity(epochs as usize);
@@ -205,6 +224,10 @@ fn one_thread_allocates_nothing() {
         }
     }
     no_optimizer_allocates(&data);
+    for progress in [Progress::Quiet, Progress::Lines(Duration::from_secs(3600))] {
+        let allocations = allocations_in_a_trainer(&data, progress);
+        assert_eq!(allocations, 0, "a trainer with {progress:?}: steps 10 to 20");
+    }
     for (name, cost) in COSTS {
         let live = live_after_epochs(&data, 100, Training::new(30, Sgd::new(0.01).momentum(0.9), cost));
         assert!(

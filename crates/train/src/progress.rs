@@ -23,6 +23,9 @@ pub enum Progress {
     Quiet,
 }
 
+/// How long a bar stands still at least: a step may take less than writing its number does.
+const FRAME: Duration = Duration::from_millis(50);
+
 /// What tells of a run under way.
 pub(crate) struct Reporter {
     progress: Progress,
@@ -54,7 +57,8 @@ impl Reporter {
     pub(crate) fn step(&mut self, run: &RunState, examples: usize, samples: Option<usize>) {
         self.throughput.add(examples);
         match self.progress {
-            Progress::Bars | Progress::Bar => {
+            Progress::Bars | Progress::Bar if self.said.elapsed() >= FRAME => {
+                self.said = Instant::now();
                 self.bar.set_position(run.position as u64);
                 self.bar.set_message(format!("cost {:.4}", run.mean("cost").unwrap_or(f64::NAN)));
             }

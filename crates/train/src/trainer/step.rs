@@ -68,6 +68,17 @@ impl<T: Float> Total<T> {
     }
 }
 
+/// What is not finite, if anything is: the cost or a gradient.
+fn spoiled<T: Float>(cost: f64, grads: &Gradients<T>) -> Option<String> {
+    if !cost.is_finite() {
+        return Some(format!("the cost is {cost}"));
+    }
+    // A sum is the fastest pass there is. It may leave the range though no gradient does, so it is not the last word.
+    let is_sound = |grad: &Tensor<T>| grad.sum(..).item().to_f64().is_finite();
+    let norm = if grads.params().all(is_sound) { 0.0 } else { global_norm(grads) };
+    (!norm.is_finite()).then(|| format!("the norm of the gradients is {norm}"))
+}
+
 fn scale<T: Float>(grads: &mut Gradients<T>, factor: f64) {
     let factor = T::from_f64(factor);
     grads.params_mut().for_each(|grad| *grad = &*grad * factor);
@@ -143,18 +154,12 @@ impl<M: Module<T>, O: Method, T: Float + Stored> Trainer<'_, M, O, T> {
         let cost = var.item().to_f64();
         let grads = var.backward();
         self.tape.reset();
-        if let Some(before) = before {
-            let spoiled = match cost.is_finite() {
-                true => {
-                    Some(global_norm(&grads)).filter(|norm| !norm.is_finite()).map(|x| ("norm of the gradients", x))
-                }
-                false => Some(("cost", cost)),
-            };
-            if let Some((what, value)) = spoiled {
-                let cause = self.cause(batch, evaluate, before);
-                let RunState { step, epoch, .. } = self.run;
-                return Err(Error::NonFinite { step, epoch, what: format!("the {what} is {value}"), cause });
-            }
+        if let Some(before) = before
+            && let Some(what) = spoiled(cost, &grads)
+        {
+            let cause = self.cause(batch, evaluate, before);
+            let RunState { step, epoch, .. } = self.run;
+            return Err(Error::NonFinite { step, epoch, what, cause });
         }
         let metrics =
             metrics.into_iter().map(|(name, value)| (name, value, examples)).chain([("cost", cost, examples)]);

@@ -5,8 +5,8 @@ use std::fs;
 use data::{Dataset, Tensors};
 use nn::Linear;
 use optim::Sgd;
-use tensor::{Tensor, rng};
-use train::{Checkpoints, Cost, Error, Progress, Trainer};
+use tensor::{Param, Tensor, rng};
+use train::{Checkpoints, Cost, Counted, End, Error, Progress, Trainer};
 
 /// Four batches of two, of which the third has a 0 in it.
 fn data() -> Tensors<f32, f32> {
@@ -79,6 +79,18 @@ fn a_gradient_that_is_no_number_is_seen_where_the_cost_is_one() {
                     an infinity at [0, 0]; recorded at ";
     assert!(error.starts_with(expected) && error.contains(&format!("{}:{line}:", file!())), "{error}");
     assert_eq!(*trainer.model().weight.value(), before);
+}
+
+#[test]
+fn gradients_whose_sum_leaves_the_range_are_sound() {
+    let (mut model, mut sgd) = (Param::new("w", Tensor::<f32>::zeros([3])), Sgd::new(0.0));
+    let mut trainer = Trainer::new(&mut model, &mut sgd).progress(Progress::Quiet);
+    let x = Tensor::full([3], 3e38f32);
+    let end = trainer.fit(
+        |_| Counted::new([x.clone()]),
+        |w, tape, x| Cost::new((tape.param(w) * tape.constant(x.clone())).sum(..), 1),
+    );
+    assert_eq!(end.expect("a run"), End::Finished);
 }
 
 #[test]
