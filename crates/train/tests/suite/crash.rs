@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,8 +16,11 @@ use train::{BoxError, Callback, Checkpoint, End, Flow, Interrupt, RunState, Step
 const FOLDER: &str = "TRAIN_TEST_FOLDER";
 const PAUSE: &str = "TRAIN_TEST_PAUSE";
 
-/// Takes its time in each step.
-struct Slow(Duration);
+/// Makes a file when a step has begun, and takes its time.
+struct Slow {
+    begun: PathBuf,
+    pause: Duration,
+}
 
 impl Callback for Slow {
     fn name(&self) -> &'static str {
@@ -25,7 +28,8 @@ impl Callback for Slow {
     }
 
     fn step(&mut self, _: &mut StepEvent<'_, f32>) -> Result<Flow, BoxError> {
-        sleep(self.0);
+        fs::write(&self.begun, "")?;
+        sleep(self.pause);
         Ok(Flow::Continue)
     }
 }
@@ -39,9 +43,11 @@ fn setup(folder: &Path) -> Setup<'_> {
 #[ignore = "started by the other tests"]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let pause: u64 = std::env::var(PAUSE).expect("a pause").parse().expect("microseconds");
+    let folder = Path::new(&folder);
+    let pause = std::env::var(PAUSE).expect("a pause").parse().expect("microseconds");
+    let slow = Slow { begun: folder.join("begun"), pause: Duration::from_micros(pause) };
     let interrupt = Interrupt::on_ctrl_c().expect("signals");
-    let result = Setup { interrupt, ..setup(Path::new(&folder)) }.train(Slow(Duration::from_micros(pause)));
+    let result = Setup { interrupt, ..setup(folder) }.train(slow);
     std::process::exit(match result {
         Ok((_, End::Interrupted)) => Interrupt::EXIT_CODE.into(),
         Ok(_) => 0,
@@ -69,11 +75,11 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.success());
 }
 
-/// Waits for the first checkpoint, so that the child is in the middle of its work.
-fn wait_for_work(folder: &Path) {
+/// Waits for a file of the child's, so that it is in the middle of its work.
+fn wait_for(path: PathBuf) {
     let start = Instant::now();
-    while !folder.join("last.safetensors").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint");
+    while !path.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no {}", path.display());
         sleep(Duration::from_millis(1));
     }
 }
@@ -109,10 +115,19 @@ fn unfinished(folder: &Path) -> usize {
     names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
 }
 
+/// How long the child takes that nobody kills.
+fn seconds() -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = Instant::now();
+    let (status, said) = end(start(folder.path(), 300));
+    assert!(status.success(), "{said}");
+    begin.elapsed().as_secs_f64()
+}
+
 /// Kills the child again and again until `times` are over, beginning anew whenever it comes to its end, and compares
 /// each end with that of an undisturbed run.
 fn kill(times: usize) {
-    let expected = undisturbed();
+    let (whole, expected) = (seconds(), undisturbed());
     let mut random = rng(11, 0);
     let (mut kills, mut ends, mut new_steps, mut torn) = (0, 0, 0, 0);
     while kills < times || ends == 0 {
@@ -120,8 +135,8 @@ fn kill(times: usize) {
         let mut before = None;
         loop {
             let mut child = start(folder.path(), 300);
-            let pause = tensor::Tensor::<f64>::uniform([1], 0.002, 0.08, &mut random).item();
-            sleep(Duration::from_secs_f64(pause));
+            let pause = tensor::Tensor::<f64>::uniform([1], 0.02, 0.8, &mut random).item();
+            sleep(Duration::from_secs_f64(pause * whole));
             let ended = child.try_wait().expect("a status");
             if let Some(status) = ended {
                 assert!(status.success(), "{}", end(child).1);
@@ -159,7 +174,7 @@ fn ctrl_c_saves_and_ends_with_130_and_the_run_goes_on_to_the_same_bytes() {
     for name in ["-INT", "-TERM"] {
         let folder = tempfile::tempdir().expect("a folder");
         let child = start(folder.path(), 20_000);
-        wait_for_work(folder.path());
+        wait_for(folder.path().join("last.safetensors"));
         signal(&child, name);
         let (status, said) = end(child);
         assert_eq!(status.code(), Some(130), "{said}");
@@ -176,7 +191,7 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     // Steps of a minute: the first signal alone would take as long.
     let child = start(folder.path(), 60_000_000);
-    sleep(Duration::from_millis(300));
+    wait_for(folder.path().join("begun"));
     let begin = Instant::now();
     signal(&child, "-INT");
     sleep(Duration::from_millis(100));
@@ -190,10 +205,7 @@ fn a_second_ctrl_c_ends_the_program_at_once() {
 #[test]
 fn without_room_an_error_names_the_file_and_the_old_checkpoint_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
-    let child = start(folder.path(), 20_000);
-    wait_for_work(folder.path());
-    signal(&child, "-INT");
-    end(child);
+    Setup { epochs: 1, ..setup(folder.path()) }.train(Nothing).expect("a run");
     let path = folder.path().join("last.safetensors");
     let old = fs::read(&path).expect("a file");
     let program = command(folder.path(), 0);
@@ -219,10 +231,7 @@ fn on_a_full_disk_an_error_names_the_file_and_the_old_checkpoint_is_whole() {
     if !mount.is_ok_and(|mount| mount.status.success()) {
         return println!("skipped: no file system can be mounted here");
     }
-    let child = start(folder.path(), 20_000);
-    wait_for_work(folder.path());
-    signal(&child, "-INT");
-    end(child);
+    Setup { epochs: 1, ..setup(folder.path()) }.train(Nothing).expect("a run");
     let path = folder.path().join("last.safetensors");
     let old = fs::read(&path).expect("a file");
     let filled = fs::write(folder.path().join("filler"), vec![0; 1 << 20]);
