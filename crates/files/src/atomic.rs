@@ -37,7 +37,7 @@ pub fn write<R>(path: impl AsRef<Path>, fill: impl FnOnce(&mut BufWriter<&File>)
     Ok(result)
 }
 
-/// Tries whether [`write`] could write a file, before there is anything to write: makes a temporary file beside it and
+/// Tries whether [`write()`] could write a file, before there is anything to write: makes a temporary file beside it and
 /// removes that. Whatever is at the path stays as it is.
 ///
 /// ```
