@@ -1,7 +1,5 @@
 //! An optimizer's rule over a parameter and its state: one pass over memory, in place.
 
-use std::array;
-
 use super::cpu::{Kernel, MulAdd, dispatch};
 use super::split::{Parts, ranges};
 use crate::float::Float;
@@ -46,7 +44,11 @@ impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
         let g = &self.g[..n];
         let state = self.state.map(|s| &mut s[..n]);
         for i in 0..n {
-            let old = array::from_fn(|k| Lane::<T, M>::new(state[k][i]));
+            // By counting: what is not inlined here would be called for each element.
+            let mut old = [Lane::<T, M>::new(T::ZERO); S];
+            for k in 0..S {
+                old[k] = Lane::new(state[k][i]);
+            }
             let (p, new) = self.rule.update(Lane::new(self.p[i]), Lane::new(g[i]), old);
             self.p[i] = p.0;
             for k in 0..S {

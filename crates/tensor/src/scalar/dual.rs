@@ -22,7 +22,10 @@ impl<A: Scalar, const N: usize> Dual<A, N> {
             |i| Dual { value: x[i], tangent: array::from_fn(|j| (i == j).then(|| x[i].lit(1.0))) },
         );
         let y = rule.eval(seeded);
-        y.tangent.map(|t| t.unwrap_or_else(|| y.value.lit(0.0)))
+        y.tangent.map(
+            #[inline(always)]
+            |t| t.unwrap_or_else(|| y.value.lit(0.0)),
+        )
     }
 
     #[inline(always)]
@@ -42,7 +45,10 @@ impl<A: Scalar, const N: usize> Scalar for Dual<A, N> {
     /// The chain rule: an elementwise rule's Jacobian is diagonal, so its vjp carries tangents forward as well.
     #[inline(always)]
     fn call<R: Elementwise<K>, const K: usize>(rule: R, x: [Self; K]) -> Self {
-        let values = x.map(|dual| dual.value);
+        let values = x.map(
+            #[inline(always)]
+            |dual| dual.value,
+        );
         let y = A::call(rule, values);
         let tangent = array::from_fn(
             #[inline(always)]
@@ -101,7 +107,11 @@ impl<A: Scalar, const N: usize> Neg for Dual<A, N> {
     type Output = Self;
     #[inline(always)]
     fn neg(self) -> Self {
-        Dual { value: -self.value, tangent: self.tangent.map(|t| t.map(|t| -t)) }
+        let tangent = self.tangent.map(
+            #[inline(always)]
+            |t| t.map(|t| -t),
+        );
+        Dual { value: -self.value, tangent }
     }
 }
 
@@ -109,7 +119,10 @@ impl<A: Scalar, const N: usize> Add for Dual<A, N> {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        let tangent = array::from_fn(|j| add(self.tangent[j], other.tangent[j]));
+        let tangent = array::from_fn(
+            #[inline(always)]
+            |j| add(self.tangent[j], other.tangent[j]),
+        );
         Dual { value: self.value + other.value, tangent }
     }
 }
