@@ -1,6 +1,6 @@
 //! An elementwise rule and its gradient over whole arrays: one fused pass over memory each.
 
-#![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
+#![allow(clippy::needless_range_loop, reason = "N slices are read in step")]
 
 use std::array;
 
@@ -122,8 +122,7 @@ fn vjp_flat<T: Float, const N: usize>(
     }
 }
 
-// What follows is compiled for every rule and every instruction set, so it is no more than the loops over elements. They
-// count, for the iterators behind `array::map` were a third of what the compiler had to read.
+// What follows is compiled for every rule and every instruction set, so it is no more than the loops over elements.
 
 struct Number<T, R, const N: usize> {
     rule: R,
@@ -186,7 +185,7 @@ pub(crate) fn backward<T: Float, R: Elementwise<N>, const N: usize>(
     y: &[T],
     out: &mut [&mut [T]],
 ) {
-    dispatch(Backward { rule, g, x, y, out });
+    dispatch(Backward { rule, g, x, y, out: each_of(out) });
 }
 
 /// As [`backward`], with y = rule(x) computed in the same pass.
@@ -200,27 +199,13 @@ pub(crate) fn forward_backward<T: Float, R: Elementwise<N>, const N: usize>(
     y: &mut [T],
     out: &mut [&mut [T]],
 ) {
-    dispatch(ForwardBackward { rule, g, x, y, out });
+    dispatch(ForwardBackward { rule, g, x, y, out: each_of(out) });
 }
 
-/// The first `n` elements of each slice.
-#[inline(always)]
-fn first<T, const N: usize>(mut slices: [&[T]; N], n: usize) -> [&[T]; N] {
-    for slice in &mut slices {
-        *slice = &slice[..n];
-    }
-    slices
-}
-
-/// The same of outputs, of which there are as many as inputs. All are there; an option is what an array can begin with.
-#[inline(always)]
-fn first_mut<'a, T: Float, const N: usize>(slices: &'a mut [&mut [T]], n: usize) -> [Option<&'a mut [T]>; N] {
+fn each_of<'a, T, const N: usize>(slices: &'a mut [&mut [T]]) -> [&'a mut [T]; N] {
     assert_eq!(slices.len(), N);
-    let mut firsts = [const { None }; N];
-    for (first, slice) in firsts.iter_mut().zip(slices) {
-        *first = Some(&mut slice[..n]);
-    }
-    firsts
+    let mut slices = slices.iter_mut();
+    array::from_fn(|_| &mut **slices.next().expect("counted"))
 }
 
 #[inline(always)]
@@ -228,16 +213,6 @@ fn numbers<T: Float, M: MulAdd, const N: usize>(x: [T; N]) -> [Lane<T, M>; N] {
     let mut lanes = [Lane::new(T::ZERO); N];
     for k in 0..N {
         lanes[k] = Lane::new(x[k]);
-    }
-    lanes
-}
-
-/// Element `i` of each slice.
-#[inline(always)]
-fn lanes<T: Float, M: MulAdd, const N: usize>(slices: &[&[T]; N], i: usize) -> [Lane<T, M>; N] {
-    let mut lanes = [Lane::new(T::ZERO); N];
-    for k in 0..N {
-        lanes[k] = Lane::new(slices[k][i]);
     }
     lanes
 }
@@ -253,64 +228,60 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.out.len();
-        let x = first(self.x, n);
+        let x = self.x.map(|x| &x[..n]);
         for i in 0..n {
-            self.out[i] = self.rule.eval(lanes::<T, M, N>(&x, i)).0;
+            self.out[i] = self.rule.eval(array::from_fn(|k| Lane::<T, M>::new(x[k][i]))).0;
         }
     }
 }
 
-struct Backward<'a, 'o, T, R, const N: usize> {
+struct Backward<'a, T, R, const N: usize> {
     rule: R,
     g: &'a [T],
     x: [&'a [T]; N],
     y: &'a [T],
-    out: &'a mut [&'o mut [T]],
+    out: [&'a mut [T]; N],
 }
 
-impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, '_, T, R, N> {
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (first(self.x, n), &self.y[..n]);
-        let mut out: [_; N] = first_mut(self.out, n);
+        let (x, y) = (self.x.map(|x| &x[..n]), &self.y[..n]);
+        let out = self.out.map(|out| &mut out[..n]);
         for i in 0..n {
-            let x = lanes::<T, M, N>(&x, i);
+            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
             let d = self.rule.vjp(Lane::new(self.g[i]), x, Lane::new(y[i]));
             for k in 0..N {
-                if let Some(out) = &mut out[k] {
-                    out[i] = d[k].0;
-                }
+                out[k][i] = d[k].0;
             }
         }
     }
 }
 
-struct ForwardBackward<'a, 'o, T, R, const N: usize> {
+struct ForwardBackward<'a, T, R, const N: usize> {
     rule: R,
     g: &'a [T],
     x: [&'a [T]; N],
     y: &'a mut [T],
-    out: &'a mut [&'o mut [T]],
+    out: [&'a mut [T]; N],
 }
 
-impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_, '_, T, R, N> {
+impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_, T, R, N> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (first(self.x, n), &mut self.y[..n]);
-        let mut out: [_; N] = first_mut(self.out, n);
+        let (x, y) = (self.x.map(|x| &x[..n]), &mut self.y[..n]);
+        let out = self.out.map(|out| &mut out[..n]);
         for i in 0..n {
-            let x = lanes::<T, M, N>(&x, i);
+            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
             let value = self.rule.eval(x);
             y[i] = value.0;
             let d = self.rule.vjp(Lane::new(self.g[i]), x, value);
             for k in 0..N {
-                if let Some(out) = &mut out[k] {
-                    out[i] = d[k].0;
-                }
+                out[k][i] = d[k].0;
             }
         }
     }
