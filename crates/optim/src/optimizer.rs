@@ -23,6 +23,7 @@ use crate::{Error, Group, Settings, State};
 /// struct Rule(Step);
 ///
 /// impl Update<0> for Rule {
+///     #[inline(always)]
 ///     fn update<A: Scalar>(self, p: A, g: A, _: [A; 0]) -> (A, [A; 0]) {
 ///         let g = self.0.gradient(g, p);
 ///         let sign = A::select(g.lt(g.lit(0.0)), g.lit(-1.0), g.lit(1.0));

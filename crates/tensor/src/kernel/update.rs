@@ -5,7 +5,8 @@ use super::split::{Parts, ranges};
 use crate::float::Float;
 use crate::scalar::{Lane, Scalar};
 
-/// How an optimizer changes one number of a parameter, with `S` numbers of state for each.
+/// How an optimizer changes one number of a parameter, with `S` numbers of state for each. Like an
+/// [`Elementwise`](crate::Elementwise) rule it is to be inlined into a loop over vectors.
 ///
 /// ```
 /// use tensor::{Scalar, Tensor, Update};
@@ -15,6 +16,7 @@ use crate::scalar::{Lane, Scalar};
 /// struct Descend(f64);
 ///
 /// impl Update<0> for Descend {
+///     #[inline(always)]
 ///     fn update<A: Scalar>(self, p: A, g: A, _: [A; 0]) -> (A, [A; 0]) {
 ///         (p - p.lit(self.0) * g, [])
 ///     }
