@@ -3,16 +3,19 @@
 //! The product is made of register tiles: 12 rows × 2 vectors with AVX-512, one chain of multiply-adds per element. b
 //! is packed first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is read
 //! where it is. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one of them has too few to
-//! repay turning W, tiles of dot products take over.
+//! repay turning W, tiles of dot products take over, and where the depth is a few, sums of rows of b. [`choose`] has the
+//! rules.
 //!
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set: not on
 //! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
 //! columns of a narrow product may be computed in another way.
 
+mod choose;
 mod dots;
 mod pack;
 mod panels;
 mod rest;
+mod shallow;
 mod simd;
 mod strip;
 #[cfg(test)]
@@ -27,7 +30,7 @@ use std::ops::Range;
 use self::dots::Dots;
 use self::panels::Panels;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
-use self::tile::{Block, Start, View};
+use self::tile::{Block, Start, Tile, View};
 use super::cpu::{Isa, isa};
 use super::split;
 use crate::float::Float;
@@ -143,7 +146,7 @@ struct Product<T> {
     kernel: Choice,
 }
 
-/// Which kernel computes a product: all of it, because their bits differ.
+/// Which kernel computes the tasks of a product: all of them, because their bits differ.
 #[derive(Clone, Copy)]
 enum Choice {
     Dots,
@@ -208,36 +211,6 @@ impl<T: Float> Product<T> {
         Product { a: self.b.transposed(), b: self.a.transposed(), c, ..self }
     }
 
-    /// The columns that fill vectors, and those that do not where these would take too long.
-    fn compute_all(self) {
-        match rest::columns(&self) {
-            0 => self.choose().run(),
-            rest => {
-                let (rows, cols) = (self.c.rows, self.c.cols - rest);
-                Product { c: self.c.part(0, 0, rows, cols), ..self }.choose().run();
-                rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
-            }
-        }
-    }
-
-    /// Dot products where turning b would cost about as much as the product itself, and where its columns are fewer
-    /// than the lanes of a vector. At a small depth their final sums are most of the work, so there only for few sums.
-    /// The bounds are where the two were measured to take as long.
-    fn choose(self) -> Product<T> {
-        let (rows, cols) = (self.c.rows, self.c.cols);
-        let contiguous = self.a.col == 1 && self.b.row == 1 && self.b.col != 1;
-        let dots = match self.k {
-            0 => false,
-            1..8 => rows * cols <= 16,
-            8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
-            32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
-            64..256 => rows <= 12 || cols <= 9,
-            _ => rows <= 16 || cols < 16,
-        };
-        let kernel = if contiguous && dots { Choice::Dots } else { Choice::Panels };
-        Product { kernel, ..self }
-    }
-
     /// The product task by task.
     fn run(self) {
         let Product { isa, k, a, b, c, kernel } = self;
@@ -246,6 +219,10 @@ impl<T: Float> Product<T> {
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
         let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
         let nanoseconds = (multiplies / (512 / size_of::<T>())).max(bytes / 64);
+        if self.is_tile() {
+            // SAFETY: as below.
+            return unsafe { simd::run(isa, Tile { k, a, b, c }) };
+        }
         // Alone, a thread would only pack b more often, and work on smaller tiles.
         let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task

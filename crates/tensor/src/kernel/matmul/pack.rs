@@ -1,8 +1,10 @@
 //! Copies of operands, in the order in which the tiles read them.
 
-use super::simd::Vector;
+use super::simd::{self, Vector, VectorKernel};
 use super::tile::View;
 use crate::float::Float;
+use crate::kernel::cpu::Isa;
+use crate::storage::Storage;
 
 /// Writes `from` (`depth` × `cols`) as panels of `width` columns, the last one maybe narrower: row p of the panel that
 /// begins at column j lies at `to[j · depth + p · width ..]`, where the width of the last panel is rounded up to whole
@@ -88,14 +90,14 @@ unsafe fn transpose<T: Float, V: Vector<T>, const N: usize>(
                     V::prefetch(from.from(p + 4 * N, j).at);
                 }
                 let columns = load_columns::<T, V, N>(from.from(p, 0), width, |at| V::load(at));
-                for (i, row) in interleave(columns).into_iter().enumerate() {
+                for (i, row) in interleave(columns, N.ilog2()).into_iter().enumerate() {
                     row.store(to.wrapping_add((p + i) * stride));
                 }
             }
             if whole < depth {
                 let rest = depth - whole;
                 let columns = load_columns::<T, V, N>(from.from(whole, 0), width, |at| V::load_first(at, rest));
-                for (i, row) in interleave(columns).into_iter().enumerate().take(rest) {
+                for (i, row) in interleave(columns, N.ilog2()).into_iter().enumerate().take(rest) {
                     row.store(to.wrapping_add((whole + i) * stride));
                 }
             }
@@ -118,10 +120,12 @@ unsafe fn load_columns<T: Float, V: Vector<T>, const N: usize>(
     columns
 }
 
-/// Element 0 of all vectors in turn, then element 1 of all, and so on. N is a power of two.
+/// The elements of both halves in turn, so many times. As often as N is halved until 1, it brings element 0 of all
+/// vectors to the front, then element 1 of all, and so on; as often as the lanes are halved, it does the reverse. N is a
+/// power of two.
 #[inline(always)]
-unsafe fn interleave<T: Float, V: Vector<T>, const N: usize>(mut x: [V; N]) -> [V; N] {
-    for _ in 0..N.ilog2() {
+unsafe fn interleave<T: Float, V: Vector<T>, const N: usize>(mut x: [V; N], times: u32) -> [V; N] {
+    for _ in 0..times {
         let mut y = x;
         for i in 0..N / 2 {
             // SAFETY: the processor has the instruction set, as the caller promises.
@@ -139,6 +143,119 @@ unsafe fn copy_any<T: Float>(from: View<T>, depth: usize, width: usize, stride: 
         for (j, to) in to.iter_mut().enumerate().take(width) {
             // SAFETY: element (p, j) lies inside the matrix.
             *to = unsafe { *from.from(p, j).at };
+        }
+    }
+}
+
+/// A matrix of few columns, copied into a buffer so that each of them is contiguous.
+///
+/// # Safety
+/// The processor has the instruction set; `from` is valid for its size, which is not 0.
+pub(super) unsafe fn turn<T: Float>(
+    isa: Isa,
+    from: View<T>,
+    rows: usize,
+    cols: usize,
+    room: &mut Storage<T>,
+) -> View<T> {
+    // Two elements at least, so that it is a buffer.
+    *room = Storage::recycled((rows * cols).max(2));
+    let to = &mut room.unique_mut().expect("new")[..rows * cols];
+    let at = to.as_ptr();
+    // Squares are turned faster where the columns fill them.
+    let isa = if cols > 4 { simd::narrowest::<T>(isa, cols) } else { isa };
+    // SAFETY: the caller's promise; a narrower instruction set is there too.
+    unsafe { simd::run(isa, Turn { from, rows, to }) }
+    View { at, row: 1, col: rows }
+}
+
+struct Turn<'a, T> {
+    from: View<T>,
+    rows: usize,
+    to: &'a mut [T],
+}
+
+impl<T: Float> VectorKernel<T> for Turn<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let Turn { from, rows, to } = self;
+        let cols = to.len() / rows;
+        let dense = from.col == 1 && from.row == cols;
+        // SAFETY: the caller's promise; where the matrix is dense, its rows lie one after the other.
+        unsafe {
+            match (cols, V::LANES) {
+                (2, _) if dense => split::<T, V, 2>(from, rows, to),
+                (4, _) if dense => split::<T, V, 4>(from, rows, to),
+                (3, _) if dense => split_three(from, rows, to),
+                (5.., 16) if from.col == 1 => turn_squares::<T, V, 16>(from, rows, to),
+                (5.., 8) if from.col == 1 => turn_squares::<T, V, 8>(from, rows, to),
+                _ => turn_rows(from, 0, rows, to),
+            }
+        }
+    }
+}
+
+/// Rows from `first` on, element by element.
+#[inline(always)]
+unsafe fn turn_rows<T: Float>(from: View<T>, first: usize, rows: usize, to: &mut [T]) {
+    for (j, to) in to.chunks_exact_mut(rows).enumerate() {
+        for (i, to) in to.iter_mut().enumerate().skip(first) {
+            // SAFETY: element (i, j) lies inside the matrix.
+            *to = unsafe { *from.from(i, j).at };
+        }
+    }
+}
+
+/// Rows of three elements that lie one after the other. In one loop over three slices, the compiler shuffles registers.
+#[inline(always)]
+unsafe fn split_three<T: Float>(from: View<T>, rows: usize, to: &mut [T]) {
+    // SAFETY: the caller's promise.
+    let from = unsafe { std::slice::from_raw_parts(from.at.cast::<[T; 3]>(), rows) };
+    let (x, rest) = to.split_at_mut(rows);
+    let (y, z) = rest.split_at_mut(rows);
+    for (((from, x), y), z) in from.iter().zip(x).zip(y).zip(z) {
+        (*x, *y, *z) = (from[0], from[1], from[2]);
+    }
+}
+
+/// Rows of N elements that lie one after the other, as many at a time as a vector has lanes; N is a power of two.
+#[inline(always)]
+unsafe fn split<T: Float, V: Vector<T>, const N: usize>(from: View<T>, rows: usize, to: &mut [T]) {
+    let whole = rows / V::LANES * V::LANES;
+    for i in (0..whole).step_by(V::LANES) {
+        // SAFETY: rows i..i + LANES are N vectors, and each part of `to` has room for one from i on.
+        unsafe {
+            let mut x = [V::zero(); N];
+            for (v, x) in x.iter_mut().enumerate() {
+                *x = V::load(from.at.wrapping_add(i * N + v * V::LANES));
+            }
+            for (part, x) in to.chunks_exact_mut(rows).zip(interleave(x, V::LANES.ilog2())) {
+                x.store(part[i..i + V::LANES].as_mut_ptr());
+            }
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { turn_rows(from, whole, rows, to) }
+}
+
+/// Contiguous rows of any distance, by squares of N rows and N columns, of which those at the edges are cut.
+#[inline(always)]
+unsafe fn turn_squares<T: Float, V: Vector<T>, const N: usize>(from: View<T>, rows: usize, to: &mut [T]) {
+    debug_assert!(N == V::LANES);
+    for (number, parts) in to.chunks_mut(N * rows).enumerate() {
+        let (from, cols) = (from.from(0, number * N), parts.len() / rows);
+        for i in (0..rows).step_by(N) {
+            let count = N.min(rows - i);
+            // SAFETY: so many rows have so many columns, and each part has room for as many elements from i on.
+            unsafe {
+                let mut x = [V::zero(); N];
+                for (row, x) in x.iter_mut().enumerate().take(count) {
+                    *x = V::load_first(from.from(i + row, 0).at, cols);
+                }
+                for (part, x) in parts.chunks_exact_mut(rows).zip(interleave(x, N.ilog2())) {
+                    x.store_first(part[i..i + count].as_mut_ptr(), count);
+                }
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //! as long as a full one.
 
 use super::simd::lanes;
-use super::tile::{Block, Start, View};
-use super::{Choice, Product};
+use super::tile::{Block, Start};
+use super::{Choice, Product, pack};
 use crate::float::Float;
 use crate::storage::Storage;
 
@@ -11,8 +11,9 @@ use crate::storage::Storage;
 pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let Product { isa, k, a, c, .. } = product;
     let lanes = lanes::<T>(*isa);
-    let rest = c.cols % lanes;
-    let narrow = c.cols / lanes <= 2 && rest < c.cols && rest <= lanes / 4;
+    // The lanes are a power of two; a division would take as long as a small product.
+    let rest = c.cols & (lanes - 1);
+    let narrow = c.cols < 3 * lanes && rest < c.cols && rest <= lanes / 4;
     let pays = match () {
         _ if a.col == 1 => *k >= lanes && c.rows >= 8 && c.rows * k >= 64 * lanes,
         _ if a.row == 1 => *k >= 4 && c.rows >= lanes - lanes / 4 && c.rows * k >= 32 * lanes,
@@ -31,16 +32,10 @@ fn along_depth<T: Float>(product: Product<T>) {
     if b.row == 1 {
         return Product { kernel: Choice::Dots, ..product }.run();
     }
-    // Two elements at least, so that it is a buffer.
-    let mut copy = Storage::recycled((k * c.cols).max(2));
-    let to = copy.unique_mut().expect("new");
-    for (j, to) in to.chunks_exact_mut(k).enumerate().take(c.cols) {
-        for (p, to) in to.iter_mut().enumerate() {
-            // SAFETY: element (p, j) lies inside b.
-            *to = unsafe { *b.from(p, j).at };
-        }
-    }
-    Product { kernel: Choice::Dots, b: View { at: to.as_ptr(), row: 1, col: k }, ..product }.run();
+    let mut turned = Storage::Empty;
+    // SAFETY: b has `k` rows and the columns of c, and the processor has the instruction set.
+    let b = unsafe { pack::turn(product.isa, b, k, c.cols, &mut turned) };
+    Product { kernel: Choice::Dots, b, ..product }.run();
 }
 
 /// cᵀ = bᵀ·aᵀ.

@@ -80,6 +80,15 @@ pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
     }
 }
 
+/// The instruction set, which the processor has too, with the shortest vectors that hold so many elements.
+pub(super) fn narrowest<T: Float>(isa: Isa, len: usize) -> Isa {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if len <= super::x86::Avx2::<T>::LANES => Isa::Avx2,
+        _ => isa,
+    }
+}
+
 /// Four elements, of which the compiler makes what its target has.
 #[derive(Clone, Copy)]
 struct Portable<T>([T; 4]);

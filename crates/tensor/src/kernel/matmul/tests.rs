@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::kernel::tests::{noise, pool};
+use crate::storage::Storage;
 
 /// How an operand lies in its slice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,6 +145,13 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
         1 => (50..150usize, 250..530usize, 50..150usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..600usize, 0..300usize, 0..20usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..4usize, 0..300usize, 0..600usize).prop_map(|(m, k, n)| [m, k, n]),
+        // A depth of a few, with few rows or with few columns.
+        1 => (0..4usize, 0..6usize, 0..200usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (0..300usize, 0..3usize, 0..40usize).prop_map(|(m, k, n)| [m, k, n]),
+        // Narrow operands over a depth that repays turning them.
+        1 => (0..10usize, 60..400usize, 0..10usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (20..200usize, 60..300usize, 0..17usize).prop_map(|(m, k, n)| [m, k, n]),
+        1 => (0..17usize, 60..300usize, 20..200usize).prop_map(|(m, k, n)| [m, k, n]),
         // A few columns more than fill vectors of 4, 8 or 16.
         2 => (8..200usize, 16..150usize, proptest::sample::select(vec![5usize, 9, 10, 17, 18, 20, 33, 36]))
             .prop_map(|(m, k, n)| [m, k, n]),
@@ -275,4 +283,28 @@ fn sizes_are_checked() {
         let got = message(a, b, len, init);
         assert!(got.contains(want), "{got:?} does not say {want:?}");
     }
+}
+
+/// A matrix of few columns, turned, has its elements where they belong, whatever its strides are.
+#[test]
+fn turned_columns_are_contiguous() {
+    fn check<T: Float>() {
+        for isa in sets() {
+            for (rows, cols) in (1..40).flat_map(|rows| (1..20).map(move |cols| (rows, cols))) {
+                for layout in LAYOUTS {
+                    let x = Operand::<T>::new(rows, cols, layout, noise(rows as u64));
+                    let mut room = Storage::Empty;
+                    // SAFETY: the processor has the instruction sets, and the operand its elements.
+                    let turned = unsafe { pack::turn(isa, x.mat().view(), rows, cols, &mut room) };
+                    assert_eq!((turned.row, turned.col), (1, rows));
+                    let got = &room.as_slice()[..rows * cols];
+                    let want = (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j)));
+                    let want = want.map(|(i, j)| x.data[i * x.strides.0 + j * x.strides.1]);
+                    assert!(got.iter().copied().eq(want), "{isa:?}: {rows} × {cols}, {layout:?}");
+                }
+            }
+        }
+    }
+    check::<f32>();
+    check::<f64>();
 }

@@ -161,6 +161,22 @@ pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: 
     }
 }
 
+/// A product that is one tile, of at most [`outer`]'s size.
+pub(super) struct Tile<T> {
+    pub(super) k: usize,
+    pub(super) a: View<T>,
+    pub(super) b: View<T>,
+    pub(super) c: Block<T>,
+}
+
+impl<T: Float> VectorKernel<T> for Tile<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe { outer::<T, V>(Depth::one_run(self.k), self.a, self.b, self.c) }
+    }
+}
+
 /// Does something for each row of a tile. Not by a loop: where the compiler does not unroll one, it keeps the sums in
 /// memory.
 macro_rules! rows {
@@ -243,8 +259,14 @@ unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last:
     }
 }
 
+/// Writes a row of N vectors, of which the last has `last` elements.
 #[inline(always)]
-unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(sums: [V; N], c: *mut T, last: usize, start: Start<T>) {
+pub(super) unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(
+    sums: [V; N],
+    c: *mut T,
+    last: usize,
+    start: Start<T>,
+) {
     // SAFETY: the row of the output, and of the bias, is valid for N − 1 vectors and `last` elements; a column has one.
     unsafe {
         let old = match start {

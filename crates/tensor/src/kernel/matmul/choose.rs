@@ -1,0 +1,150 @@
+//! Which kernel computes a product. The rules know sizes, strides and the instruction set, and nothing of threads, so that
+//! the bits do not depend on them. Their bounds are where two ways were measured to take as long.
+
+use super::shallow::{self, Shallow};
+use super::{Choice, Product, pack, panels, rest, simd, tile};
+use crate::float::Float;
+use crate::storage::Storage;
+
+/// The elements of a shallow product at most. A larger one is worth cutting into tasks.
+const SHALLOW: usize = 1 << 15;
+
+/// The elements that lie in the first cache, where it matters least how rows fall into cache lines.
+const NEAR: usize = 1 << 12;
+
+/// So few elements that a call takes as long as their sums.
+const LITTLE: usize = 1 << 9;
+
+/// The elements of operands that are copied to take dot products of them at most, and what such a copy takes at least,
+/// in cycles.
+const TURNED: usize = 1 << 16;
+const TURNING: usize = 120;
+
+impl<T: Float> Product<T> {
+    /// Computes it by the kernel that suits the sizes and the layout.
+    pub(super) fn compute_all(self) {
+        if self.is_along_depth() && self.suits_dots() {
+            return Product { kernel: Choice::Dots, ..self }.run();
+        }
+        if (1..=shallow::DEPTH).contains(&self.k) && self.b.col != 1 && self.elements() <= SHALLOW {
+            return self.with_columns_turned();
+        }
+        if self.is_shallow() {
+            return self.shallow();
+        }
+        if self.turns_for_dots() {
+            return self.turned_for_dots();
+        }
+        self.by_tiles();
+    }
+
+    /// The columns that fill vectors, and those that do not where these would take too long.
+    fn by_tiles(self) {
+        let rest = rest::columns(&self);
+        let (rows, cols) = (self.c.rows, self.c.cols - rest);
+        Product { c: self.c.part(0, 0, rows, cols), ..self }.run();
+        if rest > 0 {
+            rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
+        }
+    }
+
+    fn elements(&self) -> usize {
+        self.c.rows.saturating_mul(self.c.cols)
+    }
+
+    /// Whether the rows of a and the columns of b are contiguous.
+    fn is_along_depth(&self) -> bool {
+        self.a.col == 1 && self.b.row == 1 && self.b.col != 1
+    }
+
+    /// At a depth of a few, copying b so that its rows are contiguous takes less than turning it in blocks.
+    fn with_columns_turned(self) {
+        let mut turned = Storage::Empty;
+        // SAFETY: the product is checked, and the processor has the instruction set.
+        let b = unsafe { pack::turn(self.isa, self.b.transposed(), self.c.cols, self.k, &mut turned) };
+        Product { b: b.transposed(), ..self }.compute_all();
+    }
+
+    /// Whether its rows are better summed than its tiles: of few rows, of one product for an element, and where there is
+    /// so little that a tile's beginning and end count.
+    fn is_shallow(&self) -> bool {
+        let (rows, cols) = (self.c.rows, self.c.cols);
+        let narrow = cols <= simd::lanes::<T>(self.isa);
+        let suits = match self.k {
+            0 => false,
+            1 => rows <= 2 || narrow || rows * cols <= NEAR,
+            2..=shallow::DEPTH => rows <= 2 || rows * cols <= LITTLE,
+            _ => false,
+        };
+        suits && self.b.col == 1 && self.elements() <= SHALLOW
+    }
+
+    fn shallow(self) {
+        let Product { isa, k, a, b, c, .. } = self;
+        let isa = if c.cols * 2 == simd::lanes::<T>(isa) { simd::narrowest::<T>(isa, c.cols) } else { isa };
+        // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
+        unsafe { simd::run(isa, Shallow { k, a, b, c }) }
+    }
+
+    /// Whether dot products take less time than tiles that have to turn b. At a small depth their final sums are most of
+    /// the work, so there only for few sums.
+    fn suits_dots(&self) -> bool {
+        let (rows, cols) = (self.c.rows, self.c.cols);
+        match self.k {
+            0 => false,
+            1..4 => rows * cols <= 16,
+            4..8 => rows * cols <= 64,
+            8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
+            32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
+            64..256 => rows <= 12 || cols <= 9,
+            _ => rows <= 16 || cols < 16,
+        }
+    }
+
+    /// Whether dot products take less time than tiles even after an operand has been turned for them. The estimates are
+    /// cycles for each step along the depth, as measured: a chain of multiply-adds takes four, and a sum of lanes three.
+    fn turns_for_dots(&self) -> bool {
+        let (rows, cols) = (self.c.rows, self.c.cols);
+        let (turn_a, turn_b) = (self.a.col != 1, self.b.row != 1);
+        let lanes = simd::lanes::<T>(self.isa);
+        let turned = if turn_a { rows } else { 0 } + if turn_b { cols } else { 0 };
+        if !(turn_a || turn_b) || self.k < lanes || turned.saturating_mul(self.k) > TURNED || !self.suits_dots() {
+            return false;
+        }
+        let turn = |len: usize| match len {
+            1 | 2 | 4 => 1,
+            3 => 2,
+            5..=8 => 4,
+            _ => 6 * len.div_ceil(lanes),
+        };
+        let vectors = cols.div_ceil(lanes);
+        let tiles = (rows * vectors * 5 / 8).max(4) + if self.b.col == 1 { 0 } else { 6 * vectors };
+        let dots = rows * cols / (2 * lanes)
+            + rows * cols * 3 / self.k
+            + if turn_a { turn(rows) } else { 0 }
+            + if turn_b { turn(cols) } else { 0 };
+        self.k.saturating_mul((tiles * 3 / 4).saturating_sub(dots)) > TURNING
+    }
+
+    fn turned_for_dots(self) {
+        let Product { isa, k, mut a, mut b, c, .. } = self;
+        let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
+        // SAFETY: the product is checked, and the processor has the instruction set.
+        unsafe {
+            if a.col != 1 {
+                a = pack::turn(isa, a.transposed(), k, c.rows, &mut room_a).transposed();
+            }
+            if b.row != 1 {
+                b = pack::turn(isa, b, k, c.cols, &mut room_b);
+            }
+        }
+        Product { a, b, kernel: Choice::Dots, ..self }.run();
+    }
+
+    /// Whether one register tile computes it, from b as it lies.
+    pub(super) fn is_tile(&self) -> bool {
+        let Product { isa, k, b, c, .. } = *self;
+        let fits = c.rows <= simd::tile_rows::<T>(isa) && c.cols <= tile::vectors(c.rows) * simd::lanes::<T>(isa);
+        matches!(self.kernel, Choice::Panels) && fits && b.col == 1 && k <= panels::DEPTH
+    }
+}
