@@ -15,6 +15,9 @@ const NEAR: usize = 1 << 12;
 /// So few elements that a call takes as long as their sums.
 const LITTLE: usize = 1 << 9;
 
+/// The depth up to which a copy of b with contiguous rows takes less than turning b in blocks.
+const TURNED_DEPTH: usize = 4;
+
 /// The elements of operands that are copied to take dot products of them at most, and what such a copy takes at least,
 /// in cycles.
 const TURNED: usize = 1 << 16;
@@ -26,7 +29,7 @@ impl<T: Float> Product<T> {
         if self.is_along_depth() && self.suits_dots() {
             return Product { kernel: Choice::Dots, ..self }.run();
         }
-        if (1..=shallow::DEPTH).contains(&self.k) && self.b.col != 1 && self.elements() <= SHALLOW {
+        if (1..=TURNED_DEPTH).contains(&self.k) && self.b.col != 1 && self.elements() <= SHALLOW {
             return self.with_columns_turned();
         }
         if self.is_shallow() {
@@ -57,7 +60,6 @@ impl<T: Float> Product<T> {
         self.a.col == 1 && self.b.row == 1 && self.b.col != 1
     }
 
-    /// At a depth of a few, copying b so that its rows are contiguous takes less than turning it in blocks.
     fn with_columns_turned(self) {
         let mut turned = Storage::Empty;
         // SAFETY: the product is checked, and the processor has the instruction set.
@@ -71,16 +73,17 @@ impl<T: Float> Product<T> {
         let (rows, cols) = (self.c.rows, self.c.cols);
         let narrow = cols <= simd::lanes::<T>(self.isa);
         let suits = match self.k {
-            0 => false,
             1 => rows <= 2 || narrow || rows * cols <= NEAR,
-            2..=shallow::DEPTH => rows <= 2 || rows * cols <= LITTLE,
-            _ => false,
+            k => shallow::DEPTHS.contains(&k) && (rows <= 2 || rows * cols <= LITTLE),
         };
         suits && self.b.col == 1 && self.elements() <= SHALLOW
     }
 
     fn shallow(self) {
-        let Product { isa, k, a, b, c, .. } = self;
+        let Product { isa, k, a, b, mut c, .. } = self;
+        if c.cols > simd::lanes::<T>(isa) {
+            c.hold_bias();
+        }
         let isa = if c.cols * 2 == simd::lanes::<T>(isa) { simd::narrowest::<T>(isa, c.cols) } else { isa };
         // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
         unsafe { simd::run(isa, Shallow { k, a, b, c }) }

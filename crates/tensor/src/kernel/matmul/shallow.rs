@@ -7,8 +7,9 @@ use super::simd::{Vector, VectorKernel};
 use super::tile::{Block, Start, View, finish_row};
 use crate::float::Float;
 
-/// The largest depth.
-pub(super) const DEPTH: usize = 4;
+/// The depths.
+pub(super) const DEPTHS: [usize; 3] = [1, 2, 4];
+const DEEPEST: usize = 4;
 
 /// c = start + a·b for a depth of at most that. The rows of b must be contiguous.
 ///
@@ -38,8 +39,7 @@ impl<T: Float> VectorKernel<T> for Shallow<T> {
             match self.k {
                 1 => self.rows::<V, 1>(),
                 2 => self.rows::<V, 2>(),
-                3 => self.rows::<V, 3>(),
-                _ => self.rows::<V, DEPTH>(),
+                _ => self.rows::<V, 4>(),
             }
         }
     }
@@ -53,7 +53,7 @@ impl<T: Float> Shallow<T> {
         let together = V::LANES / c.cols;
         // SAFETY: the caller's promise; the rows from i on are so many elements.
         unsafe {
-            let mut y = [V::zero(); DEPTH];
+            let mut y = [V::zero(); DEEPEST];
             for p in 0..k {
                 y[p] = repeated(b.from(p, 0).at, c.cols);
             }
@@ -79,7 +79,7 @@ impl<T: Float> Shallow<T> {
 
     /// The product's vector of `rows` rows from `i` on, where `y` repeats the rows of b.
     #[inline(always)]
-    unsafe fn sum_of_rows<V: Vector<T>>(&self, i: usize, rows: usize, y: [V; DEPTH]) -> V {
+    unsafe fn sum_of_rows<V: Vector<T>>(&self, i: usize, rows: usize, y: [V; DEEPEST]) -> V {
         // SAFETY: the caller's promise.
         unsafe {
             let mut sum = V::zero();
@@ -101,19 +101,18 @@ impl<T: Float> Shallow<T> {
         // SAFETY: the caller's promise.
         unsafe {
             if c.cols > V::LANES {
-                // One way to begin for all, so that the loop has no branches.
+                // One way to begin for all rows, so that the loop has no branches.
                 match c.start {
-                    Start::Zero => self.along::<V, K>(|_, _| Start::Zero),
+                    Start::Zero => self.along::<V, K, false>(),
                     Start::Output => {
-                        self.along::<V, K>(|_, _| Start::Output);
+                        self.along::<V, K, true>();
                         let whole = c.cols / V::LANES * V::LANES;
                         if whole < c.cols {
                             let rest = c.cols - whole;
                             self.down::<V, K>(b.from(0, whole), c.part(0, whole, c.rows, rest), rest);
                         }
                     }
-                    Start::Row(bias) => self.along::<V, K>(|_, j| Start::Row(bias.wrapping_add(j))),
-                    Start::Column(bias) => self.along::<V, K>(|i, _| Start::Column(bias.wrapping_add(i))),
+                    Start::Row(_) | Start::Column(_) => unreachable!("the output holds the bias"),
                 }
             } else if c.cols == V::LANES {
                 // Told that the vector is whole, the compiler leaves out its mask.
@@ -124,11 +123,12 @@ impl<T: Float> Shallow<T> {
         }
     }
 
-    /// Whole vectors along the rows, which have several. The last one of a row begins inside the one before it where the
-    /// columns do not fill vectors: that is faster than a mask. Only what is added to the output is not written twice.
+    /// Whole vectors along the rows, which have several, added to the output if `ADD`. Else the last one of a row begins
+    /// inside the one before it where the columns do not fill vectors: that is faster than a mask.
     #[inline(always)]
-    unsafe fn along<V: Vector<T>, const K: usize>(&self, start: impl Fn(usize, usize) -> Start<T>) {
+    unsafe fn along<V: Vector<T>, const K: usize, const ADD: bool>(&self) {
         let Shallow { a, b, c, .. } = self;
+        let start = if ADD { Start::Output } else { Start::Zero };
         for i in 0..c.rows {
             let (a, to) = (a.from(i, 0), c.at.wrapping_add(i * c.stride));
             // SAFETY: row i of a has K elements, and b and c have more columns than a vector has lanes.
@@ -143,11 +143,10 @@ impl<T: Float> Shallow<T> {
                     for p in 0..K {
                         sum = x[p].mul_add(V::load(b.from(p, j).at), sum);
                     }
-                    let start = start(i, j);
                     finish_row([sum], to.wrapping_add(j), V::LANES, start);
                     j += V::LANES;
                     if j > last {
-                        if j == c.cols || matches!(start, Start::Output) {
+                        if j == c.cols || ADD {
                             break;
                         }
                         j = last;

@@ -115,7 +115,8 @@ impl<T: Float> Vector<T> for Portable<T> {
     #[inline(always)]
     unsafe fn load_first(from: *const T, n: usize) -> Self {
         // SAFETY: `from` is valid for the first `n` elements, and only they are read.
-        Portable(std::array::from_fn(|i| if i < n { unsafe { *from.add(i) } } else { T::ZERO }))
+        let at = |i: usize| if i < n { unsafe { *from.add(i) } } else { T::ZERO };
+        Portable([at(0), at(1), at(2), at(3)])
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
@@ -131,17 +132,19 @@ impl<T: Float> Vector<T> for Portable<T> {
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Portable([a + e, b + f, c + g, d + h])
     }
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-        Portable(std::array::from_fn(|i| {
-            if cfg!(target_arch = "aarch64") {
-                self.0[i].mul_add::<Fused>(b.0[i], c.0[i])
-            } else {
-                self.0[i].mul_add::<Unfused>(b.0[i], c.0[i])
-            }
-        }))
+        let (x, y, z) = (self.0, b.0, c.0);
+        if cfg!(target_arch = "aarch64") {
+            let lane = |i: usize| x[i].mul_add::<Fused>(y[i], z[i]);
+            Portable([lane(0), lane(1), lane(2), lane(3)])
+        } else {
+            let lane = |i: usize| x[i].mul_add::<Unfused>(y[i], z[i]);
+            Portable([lane(0), lane(1), lane(2), lane(3)])
+        }
     }
     #[inline(always)]
     unsafe fn call(kernel: impl VectorKernel<T>) {

@@ -110,6 +110,26 @@ impl<T> Block<T> {
         Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
     }
 
+    /// Writes a bias, so that the product is added to what the output holds.
+    pub(super) fn hold_bias(&mut self)
+    where
+        T: Copy,
+    {
+        let Block { at, stride, rows, cols, start } = *self;
+        for i in 0..rows {
+            // SAFETY: the rows of the output are ours, and a bias is as long as a row or a column.
+            let to = unsafe { std::slice::from_raw_parts_mut(at.wrapping_add(i * stride), cols) };
+            match start {
+                // SAFETY: as above.
+                Start::Row(bias) => to.copy_from_slice(unsafe { std::slice::from_raw_parts(bias, cols) }),
+                // SAFETY: as above.
+                Start::Column(bias) => to.fill(unsafe { *bias.wrapping_add(i) }),
+                Start::Zero | Start::Output => return,
+            }
+        }
+        self.start = Start::Output;
+    }
+
     pub(super) fn cast<U>(self) -> Block<U> {
         let Block { at, stride, rows, cols, start } = self;
         Block { at: at.cast(), stride, rows, cols, start: start.cast() }
