@@ -74,7 +74,8 @@ impl<T: Float> Product<T> {
         let narrow = cols <= simd::lanes::<T>(self.isa);
         let suits = match self.k {
             1 => rows <= 2 || narrow || rows * cols <= NEAR,
-            k => shallow::DEPTHS.contains(&k) && (rows <= 2 || rows * cols <= LITTLE),
+            2..=shallow::DEPTH => rows <= 2 || rows * cols <= LITTLE,
+            _ => false,
         };
         suits && self.b.col == 1 && self.elements() <= SHALLOW
     }
@@ -96,7 +97,8 @@ impl<T: Float> Product<T> {
         match self.k {
             0 => false,
             1..4 => rows * cols <= 16,
-            4..8 => rows * cols <= 64,
+            4 => rows * cols <= 64,
+            5..8 => rows == 1 || rows * cols <= 64,
             8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
             32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
             64..256 => rows <= 12 || cols <= 9,

@@ -19,6 +19,15 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Dots { k, a, b, c } = self;
+        // SAFETY, of both: the caller's promise. A row is a column of the transposed product; where its sums are long, eight
+        // at a time keep the processor busy, and memory has fewer places to read.
+        match (c.rows, c.cols) {
+            (_, 1) => return unsafe { column::<T, V>(k, a, b, c) },
+            (1, _) if k < LONG => {
+                return unsafe { column::<T, V>(k, b.transposed(), a.transposed(), c.transposed_row()) };
+            }
+            _ => {}
+        }
         // One row goes with many columns, to keep the processor busy.
         let widest = if c.rows == 1 { 8 } else { V::DOTS };
         let (down, across) = (Shares::new(c.rows, V::DOTS), Shares::new(c.cols, widest));
@@ -28,6 +37,32 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
             // SAFETY: the caller's promise; the parts lie inside the block.
             unsafe { dots::<T, V>(k, a.from(i, 0), b.from(0, j), c.part(i, j, rows, cols)) }
         }
+    }
+}
+
+/// The depth from which on the sums of lanes are little beside the products.
+const LONG: usize = 64;
+
+/// A column, by as many rows at a time as a vector has lanes, so that every lane of their totals counts.
+#[inline(always)]
+unsafe fn column<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
+    let mut i = 0;
+    // SAFETY, of all: the caller's promise; the parts lie inside the block.
+    while i + V::LANES <= c.rows {
+        let (a, c) = (a.from(i, 0), c.part(i, 0, V::LANES, 1));
+        unsafe {
+            match V::LANES {
+                16 => V::call(DotTile::<T, 16, 1> { k, a, b, c }),
+                8 => V::call(DotTile::<T, 8, 1> { k, a, b, c }),
+                _ => V::call(DotTile::<T, 4, 1> { k, a, b, c }),
+            }
+        }
+        i += V::LANES;
+    }
+    let rest = Shares::new(c.rows - i, V::DOTS);
+    for number in 0..rest.count() {
+        let (first, rows) = rest.part(number);
+        unsafe { dots::<T, V>(k, a.from(i + first, 0), b, c.part(i + first, 0, rows, 1)) }
     }
 }
 

@@ -13,9 +13,10 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let lanes = lanes::<T>(*isa);
     // The lanes are a power of two; a division would take as long as a small product.
     let rest = c.cols & (lanes - 1);
-    let narrow = c.cols < 3 * lanes && rest < c.cols && rest <= lanes / 4;
+    let narrow = c.cols < 5 * lanes && rest < c.cols && rest <= lanes / 4;
     let pays = match () {
-        _ if a.col == 1 => *k >= lanes && c.rows >= 8 && c.rows * k >= 64 * lanes,
+        _ if a.col == 1 && c.rows < lanes => *k >= lanes && c.rows >= 8 && c.rows * k >= 64 * lanes,
+        _ if a.col == 1 => *k >= 5 * rest,
         _ if a.row == 1 => *k >= 4 && c.rows >= lanes - lanes / 4 && c.rows * k >= 32 * lanes,
         _ => false,
     };
@@ -29,13 +30,12 @@ pub(super) fn compute<T: Float>(product: Product<T>) {
 
 fn along_depth<T: Float>(product: Product<T>) {
     let Product { k, b, c, .. } = product;
-    if b.row == 1 {
-        return Product { kernel: Choice::Dots, ..product }.run();
-    }
     let mut turned = Storage::Empty;
     // SAFETY: b has `k` rows and the columns of c, and the processor has the instruction set.
-    let b = unsafe { pack::turn(product.isa, b, k, c.cols, &mut turned) };
-    Product { kernel: Choice::Dots, b, ..product }.run();
+    let b = if b.row == 1 { b } else { unsafe { pack::turn(product.isa, b, k, c.cols, &mut turned) } };
+    for j in 0..c.cols {
+        Product { kernel: Choice::Dots, b: b.from(0, j), c: c.part(0, j, c.rows, 1), ..product }.run();
+    }
 }
 
 /// cᵀ = bᵀ·aᵀ.

@@ -7,9 +7,8 @@ use super::simd::{Vector, VectorKernel};
 use super::tile::{Block, Start, View, finish_row};
 use crate::float::Float;
 
-/// The depths.
-pub(super) const DEPTHS: [usize; 3] = [1, 2, 4];
-const DEEPEST: usize = 4;
+/// The largest depth.
+pub(super) const DEPTH: usize = 4;
 
 /// c = start + a·b for a depth of at most that. The rows of b must be contiguous.
 ///
@@ -39,7 +38,8 @@ impl<T: Float> VectorKernel<T> for Shallow<T> {
             match self.k {
                 1 => self.rows::<V, 1>(),
                 2 => self.rows::<V, 2>(),
-                _ => self.rows::<V, 4>(),
+                3 => self.rows::<V, 3>(),
+                _ => self.rows::<V, DEPTH>(),
             }
         }
     }
@@ -53,7 +53,7 @@ impl<T: Float> Shallow<T> {
         let together = V::LANES / c.cols;
         // SAFETY: the caller's promise; the rows from i on are so many elements.
         unsafe {
-            let mut y = [V::zero(); DEEPEST];
+            let mut y = [V::zero(); DEPTH];
             for p in 0..k {
                 y[p] = repeated(b.from(p, 0).at, c.cols);
             }
@@ -79,7 +79,7 @@ impl<T: Float> Shallow<T> {
 
     /// The product's vector of `rows` rows from `i` on, where `y` repeats the rows of b.
     #[inline(always)]
-    unsafe fn sum_of_rows<V: Vector<T>>(&self, i: usize, rows: usize, y: [V; DEEPEST]) -> V {
+    unsafe fn sum_of_rows<V: Vector<T>>(&self, i: usize, rows: usize, y: [V; DEPTH]) -> V {
         // SAFETY: the caller's promise.
         unsafe {
             let mut sum = V::zero();

@@ -110,6 +110,17 @@ impl<T> Block<T> {
         Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
     }
 
+    /// A row as a column.
+    #[inline(always)]
+    pub(super) fn transposed_row(self) -> Block<T> {
+        let start = match self.start {
+            Start::Row(bias) => Start::Column(bias),
+            Start::Column(bias) => Start::Row(bias),
+            other => other,
+        };
+        Block { rows: self.cols, cols: 1, stride: 1, start, ..self }
+    }
+
     /// Writes a bias, so that the product is added to what the output holds.
     pub(super) fn hold_bias(&mut self)
     where
