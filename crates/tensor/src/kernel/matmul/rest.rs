@@ -1,5 +1,5 @@
-//! The last columns of a product that has one or two vectors of them and a few more: a vector for those few would take
-//! as long as a full one.
+//! The last columns of a product that has a few vectors of them and a few columns more: a vector for those would take as
+//! long as a full one.
 
 use super::simd::lanes;
 use super::tile::{Block, Start};
@@ -16,7 +16,7 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let narrow = c.cols < 5 * lanes && rest < c.cols && rest <= lanes / 4;
     let pays = match () {
         _ if a.col == 1 && c.rows < lanes => *k >= lanes && c.rows >= 8 && c.rows * k >= 64 * lanes,
-        _ if a.col == 1 => *k >= 5 * rest,
+        _ if a.col == 1 => *k >= if rest == 1 { 5 } else { lanes },
         _ if a.row == 1 => *k >= 4 && c.rows >= lanes - lanes / 4 && c.rows * k >= 32 * lanes,
         _ => false,
     };
@@ -33,9 +33,7 @@ fn along_depth<T: Float>(product: Product<T>) {
     let mut turned = Storage::Empty;
     // SAFETY: b has `k` rows and the columns of c, and the processor has the instruction set.
     let b = if b.row == 1 { b } else { unsafe { pack::turn(product.isa, b, k, c.cols, &mut turned) } };
-    for j in 0..c.cols {
-        Product { kernel: Choice::Dots, b: b.from(0, j), c: c.part(0, j, c.rows, 1), ..product }.run();
-    }
+    Product { kernel: Choice::Dots, b, ..product }.run();
 }
 
 /// cᵀ = bᵀ·aᵀ.
