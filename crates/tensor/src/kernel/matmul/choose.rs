@@ -96,9 +96,8 @@ impl<T: Float> Product<T> {
         let (rows, cols) = (self.c.rows, self.c.cols);
         match self.k {
             0 => false,
-            1..4 => rows * cols <= 16,
-            4 => rows * cols <= 64,
-            5..8 => rows == 1 || rows * cols <= 64,
+            1..5 => rows * cols <= 16,
+            5..8 => rows == 1 || rows * cols <= 16,
             8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
             32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
             64..256 => rows <= 12 || cols <= 9,
