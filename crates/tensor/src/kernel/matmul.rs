@@ -214,15 +214,15 @@ impl<T: Float> Product<T> {
     /// The product task by task.
     fn run(self) {
         let Product { isa, k, a, b, c, kernel } = self;
+        if self.is_tile() {
+            // SAFETY: as below.
+            return unsafe { simd::run(isa, Tile { k, a, b, c }) };
+        }
         let multiplies = c.rows.saturating_mul(c.cols).saturating_mul(k);
         // A core's arithmetic, or for thin products its way to the third cache.
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
         let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
         let nanoseconds = (multiplies / (512 / size_of::<T>())).max(bytes / 64);
-        if self.is_tile() {
-            // SAFETY: as below.
-            return unsafe { simd::run(isa, Tile { k, a, b, c }) };
-        }
         // Alone, a thread would only pack b more often, and work on smaller tiles.
         let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task

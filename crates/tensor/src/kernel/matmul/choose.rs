@@ -60,6 +60,7 @@ impl<T: Float> Product<T> {
         self.a.col == 1 && self.b.row == 1 && self.b.col != 1
     }
 
+    /// The same product once the rows of b are contiguous.
     fn with_columns_turned(self) {
         let mut turned = Storage::Empty;
         // SAFETY: the product is checked, and the processor has the instruction set.
@@ -80,6 +81,7 @@ impl<T: Float> Product<T> {
         suits && self.b.col == 1 && self.elements() <= SHALLOW
     }
 
+    /// Its rows as sums of rows of b. A bias of more columns than a vector's is written before them.
     fn shallow(self) {
         let Product { isa, k, a, b, mut c, .. } = self;
         if c.cols > simd::lanes::<T>(isa) {
