@@ -11,6 +11,7 @@
 //! columns of a narrow product may be computed in another way.
 
 mod choose;
+mod columns;
 mod dots;
 mod pack;
 mod panels;
@@ -27,6 +28,7 @@ mod x86;
 use std::any::TypeId;
 use std::ops::Range;
 
+use self::columns::Columns;
 use self::dots::Dots;
 use self::panels::Panels;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
@@ -149,6 +151,7 @@ struct Product<T> {
 /// Which kernel computes the tasks of a product: all of them, because their bits differ.
 #[derive(Clone, Copy)]
 enum Choice {
+    Columns,
     Dots,
     Panels,
 }
@@ -158,6 +161,9 @@ const TASK_COLS: usize = 256;
 
 /// Tasks cut columns at multiples of this, a panel of b with AVX-512 and f32.
 const COL_UNIT: usize = 32;
+
+/// Tasks of few columns cut rows at multiples of this, as many as the widest tile of the transposed product has columns.
+const ROW_UNIT: usize = 128;
 
 /// The tasks that a product is cut into, at least where they have as many multiply-adds, about a microsecond's.
 const TASKS: usize = 8;
@@ -228,6 +234,11 @@ impl<T: Float> Product<T> {
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
         // writes the same part of c.
         match kernel {
+            Choice::Columns => split::each(tasks, nanoseconds, |task| {
+                let (i, rows) = part(c.rows, tasks, task, ROW_UNIT);
+                let (a, c) = (a.from(i, 0), c.part(i, 0, rows, c.cols));
+                unsafe { simd::run(isa, Columns { k, a, b, c }) }
+            }),
             Choice::Dots => {
                 let cut = Cut::new((c.rows, c.cols), 1, tasks);
                 split::each(cut.tasks(), nanoseconds, |task| {

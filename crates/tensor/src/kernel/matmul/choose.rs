@@ -6,17 +6,9 @@ use super::{Choice, Product, pack, panels, rest, simd, tile};
 use crate::float::Float;
 use crate::storage::Storage;
 
-/// The elements of a shallow product at most. A larger one is worth cutting into tasks.
-const SHALLOW: usize = 1 << 15;
-
-/// The elements that lie in the first cache, where it matters least how rows fall into cache lines.
-const NEAR: usize = 1 << 12;
-
-/// So few elements that a call takes as long as their sums.
-const LITTLE: usize = 1 << 9;
-
-/// The depth up to which a copy of b with contiguous rows takes less than turning b in blocks.
-const TURNED_DEPTH: usize = 4;
+/// The elements of a shallow product, and its multiply-adds, at most. A larger one is worth cutting into tasks.
+const SHALLOW: usize = 1 << 17;
+const SHALLOW_MULTIPLIES: usize = 1 << 20;
 
 /// The elements of operands that are copied to take dot products of them at most, and what such a copy takes at least,
 /// in cycles.
@@ -29,26 +21,22 @@ impl<T: Float> Product<T> {
         if self.is_along_depth() && self.suits_dots() {
             return Product { kernel: Choice::Dots, ..self }.run();
         }
-        if (1..=TURNED_DEPTH).contains(&self.k) && self.b.col != 1 && self.elements() <= SHALLOW {
-            return self.with_columns_turned();
+        if self.suits_columns() {
+            return Product { kernel: Choice::Columns, ..self }.run();
+        }
+        let rest = rest::columns(&self);
+        if rest > 0 {
+            let (rows, cols) = (self.c.rows, self.c.cols - rest);
+            Product { c: self.c.part(0, 0, rows, cols), ..self }.compute_all();
+            return rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
         }
         if self.is_shallow() {
-            return self.shallow();
+            return if self.b.col == 1 { self.shallow() } else { self.with_columns_turned() };
         }
         if self.turns_for_dots() {
             return self.turned_for_dots();
         }
-        self.by_tiles();
-    }
-
-    /// The columns that fill vectors, and those that do not where these would take too long.
-    fn by_tiles(self) {
-        let rest = rest::columns(&self);
-        let (rows, cols) = (self.c.rows, self.c.cols - rest);
-        Product { c: self.c.part(0, 0, rows, cols), ..self }.run();
-        if rest > 0 {
-            rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
-        }
+        self.run();
     }
 
     fn elements(&self) -> usize {
@@ -68,26 +56,20 @@ impl<T: Float> Product<T> {
         Product { b: b.transposed(), ..self }.compute_all();
     }
 
-    /// Whether its rows are better summed than its tiles: of few rows, of one product for an element, and where there is
-    /// so little that a tile's beginning and end count.
+    /// Whether its rows are better summed than its tiles, once the rows of b are contiguous.
     fn is_shallow(&self) -> bool {
-        let (rows, cols) = (self.c.rows, self.c.cols);
-        let narrow = cols <= simd::lanes::<T>(self.isa);
-        let suits = match self.k {
-            1 => rows <= 2 || narrow || rows * cols <= NEAR,
-            2..=shallow::DEPTH => rows <= 2 || rows * cols <= LITTLE,
-            _ => false,
-        };
-        suits && self.b.col == 1 && self.elements() <= SHALLOW
+        let (elements, narrow) = (self.elements(), self.c.cols <= simd::lanes::<T>(self.isa));
+        (1..=simd::shallow::<T>(self.isa)).contains(&self.k)
+            && (narrow || shallow::together(self.k) > 1)
+            && elements <= SHALLOW
+            && elements * self.k <= SHALLOW_MULTIPLIES
     }
 
-    /// Its rows as sums of rows of b. A bias of more columns than a vector's is written before them.
+    /// Its rows as sums of rows of b.
     fn shallow(self) {
-        let Product { isa, k, a, b, mut c, .. } = self;
-        if c.cols > simd::lanes::<T>(isa) {
-            c.hold_bias();
-        }
-        let isa = if c.cols * 2 == simd::lanes::<T>(isa) { simd::narrowest::<T>(isa, c.cols) } else { isa };
+        let Product { isa, k, a, b, c, .. } = self;
+        let shorter = simd::narrowest::<T>(isa, c.cols);
+        let isa = if c.cols == simd::lanes::<T>(shorter) && k <= simd::shallow::<T>(shorter) { shorter } else { isa };
         // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
         unsafe { simd::run(isa, Shallow { k, a, b, c }) }
     }
@@ -100,6 +82,7 @@ impl<T: Float> Product<T> {
             0 => false,
             1..5 => rows * cols <= 16,
             5..8 => rows == 1 || rows * cols <= 16,
+            _ if self.is_shallow() => rows == 1 || rows * cols <= 128,
             8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
             32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
             64..256 => rows <= 12 || cols <= 9,
@@ -130,6 +113,31 @@ impl<T: Float> Product<T> {
             + if turn_a { turn(rows) } else { 0 }
             + if turn_b { turn(cols) } else { 0 };
         self.k.saturating_mul((tiles * 3 / 4).saturating_sub(dots)) > TURNING
+    }
+
+    /// Whether tiles of the transposed product take less time than those of the product, by estimates in cycles; where b
+    /// would have to be turned, they do but for few rows, which go with dot products.
+    fn suits_columns(&self) -> bool {
+        let (rows, cols, k) = (self.c.rows, self.c.cols, self.k);
+        if self.a.row != 1 || k < 2 || cols > 12 {
+            return false;
+        }
+        if self.b.col != 1 {
+            return (rows > 4 || k <= 64) && (k > 4 || cols <= 8);
+        }
+        if k <= 4 {
+            return cols <= 3 && rows >= 64;
+        }
+        let write = match cols {
+            ..3 => 20,
+            3..5 => 40,
+            5..9 => 75,
+            _ => 120,
+        };
+        let tall = rows.div_ceil(simd::lanes::<T>(self.isa));
+        let transposed = 60 + tall * write + k.saturating_mul((tall * cols * 5 / 9).max(4));
+        let each = if self.is_shallow() { 3 } else { 6 };
+        transposed < rows * each + k.saturating_mul((rows * 5 / 9).max(4))
     }
 
     fn turned_for_dots(self) {

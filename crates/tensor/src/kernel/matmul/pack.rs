@@ -124,7 +124,7 @@ unsafe fn load_columns<T: Float, V: Vector<T>, const N: usize>(
 /// vectors to the front, then element 1 of all, and so on; as often as the lanes are halved, it does the reverse. N is a
 /// power of two.
 #[inline(always)]
-unsafe fn interleave<T: Float, V: Vector<T>, const N: usize>(mut x: [V; N], times: u32) -> [V; N] {
+pub(super) unsafe fn interleave<T: Float, V: Vector<T>, const N: usize>(mut x: [V; N], times: u32) -> [V; N] {
     for _ in 0..times {
         let mut y = x;
         for i in 0..N / 2 {

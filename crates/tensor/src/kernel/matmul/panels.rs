@@ -38,7 +38,7 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
     unsafe fn run<V: Vector<T>>(self) {
         let Panels { k, b, c, pack_b, .. } = self;
         let depth = k.clamp(1, DEPTH);
-        let width = vectors(c.rows) * V::LANES;
+        let width = width::<T, V>(c);
         let (mut group, mut len) = (c.cols.max(1), 0);
         if pack_b {
             group = (PACKED_BYTES / (depth * size_of::<T>())).max(width) / width * width;
@@ -56,7 +56,7 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let b = Right::new::<V>(b.from(p, j), k, c.cols, width, pack_b.then_some(&mut *room));
-                    self.multiply::<V>(p, k, b, c);
+                    self.multiply::<V>(p, k, b, c, width);
                 }
             }
             start = Start::Output;
@@ -64,11 +64,21 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
     }
 }
 
+/// The columns of a panel: in the fewest panels, and of these as even ones as whole vectors allow, since a tile of few rows
+/// takes no less time for having fewer vectors.
+#[inline(always)]
+fn width<T: Float, V: Vector<T>>(c: Block<T>) -> usize {
+    let (all, most) = (c.cols.div_ceil(V::LANES), vectors(c.rows));
+    if all <= most {
+        return all.max(1) * V::LANES;
+    }
+    all.div_ceil(all.div_ceil(most)) * V::LANES
+}
+
 impl<T: Float> Panels<T> {
     /// A group of columns, over `k` of the depth from `p` on.
     #[inline(always)]
-    unsafe fn multiply<V: Vector<T>>(&self, p: usize, k: usize, b: Right<T>, c: Block<T>) {
-        let width = vectors(c.rows) * V::LANES;
+    unsafe fn multiply<V: Vector<T>>(&self, p: usize, k: usize, b: Right<T>, c: Block<T>, width: usize) {
         let panels = Shares::new(c.rows, V::ROWS);
         // The output is written fastest along its rows, but b has to be near for that.
         let by_row = k * size_of::<T>() * c.cols <= NEAR_BYTES;

@@ -6,13 +6,18 @@
 use crate::float::Float;
 use crate::kernel::cpu::{Fused, Isa, Unfused};
 
+/// The most lanes that a vector has.
+pub(super) const WIDEST: usize = 16;
+
 /// A vector register of `T`, and how many of them the kernels may hold at a time.
-pub(super) trait Vector<T>: Copy {
+pub(super) trait Vector<T: Float>: Copy {
     const LANES: usize;
     /// The most rows of a tile of the outer-product kernel.
     const ROWS: usize;
     /// The largest tile of the dot-product kernel: rows, and columns.
     const DOTS: usize;
+    /// The most rows of b that are summed with all of them in registers.
+    const SHALLOW: usize;
 
     // SAFETY, of every function here: the processor has the instruction set, and the pointers are valid for the
     // elements that the function reads or writes: all lanes, or the first `n`, 1 ≤ n ≤ LANES.
@@ -28,6 +33,17 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// The lanes of both in turn, self₀ other₀ self₁ other₁ …, as two vectors.
     unsafe fn zip(self, other: Self) -> (Self, Self);
+    /// Of every `of` lanes the first `keep`, one after the other, and zeros behind them. `of` divides the lanes.
+    unsafe fn squeeze(self, of: usize, keep: usize) -> Self {
+        let (mut lanes, mut kept) = ([T::ZERO; WIDEST], [T::ZERO; WIDEST]);
+        // SAFETY: no vector has more lanes.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            let lanes = lanes[..Self::LANES].chunks_exact(of).flat_map(|lanes| &lanes[..keep]);
+            kept.iter_mut().zip(lanes).for_each(|(kept, &lane)| *kept = lane);
+            Self::load(kept.as_ptr())
+        }
+    }
     /// Asks for the cache line of an address, which need not be valid.
     unsafe fn prefetch(_at: *const T) {}
     /// Runs a kernel as a function of its own. The compiler's time grows faster than the length of a function.
@@ -35,7 +51,7 @@ pub(super) trait Vector<T>: Copy {
 }
 
 /// A loop over vectors, compiled for every instruction set.
-pub(super) trait VectorKernel<T> {
+pub(super) trait VectorKernel<T: Float> {
     /// # Safety
     /// The processor has the instruction set of `V`, and the kernel's own pointers are valid.
     unsafe fn run<V: Vector<T>>(self);
@@ -80,6 +96,17 @@ pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
     }
 }
 
+/// The most rows of b that are summed with all of them in registers, on an instruction set.
+pub(super) fn shallow<T: Float>(isa: Isa) -> usize {
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => super::x86::Avx512::<T>::SHALLOW,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => super::x86::Avx2::<T>::SHALLOW,
+        Isa::Portable => Portable::<T>::SHALLOW,
+    }
+}
+
 /// The instruction set, which the processor has too, with the shortest vectors that hold so many elements.
 pub(super) fn narrowest<T: Float>(isa: Isa, len: usize) -> Isa {
     match isa {
@@ -97,6 +124,7 @@ impl<T: Float> Vector<T> for Portable<T> {
     const LANES: usize = 4;
     const ROWS: usize = 4;
     const DOTS: usize = 2;
+    const SHALLOW: usize = 4;
 
     #[inline(always)]
     unsafe fn zero() -> Self {

@@ -148,6 +148,9 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
         // A depth of a few, with few rows or with few columns.
         1 => (0..4usize, 0..6usize, 0..200usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..300usize, 0..3usize, 0..40usize).prop_map(|(m, k, n)| [m, k, n]),
+        2 => (0..200usize, 1..18usize, 1..100usize).prop_map(|(m, k, n)| [m, k, n]),
+        // Few columns, and rows enough to fill vectors of the transposed product.
+        2 => (10..300usize, 2..40usize, 1..14usize).prop_map(|(m, k, n)| [m, k, n]),
         // Narrow operands over a depth that repays turning them.
         1 => (0..10usize, 60..400usize, 0..10usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (20..200usize, 60..300usize, 0..17usize).prop_map(|(m, k, n)| [m, k, n]),

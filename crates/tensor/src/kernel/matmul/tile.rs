@@ -79,6 +79,16 @@ impl<T> Start<T> {
         }
     }
 
+    /// What the transposed product is added to.
+    #[inline(always)]
+    pub(super) fn transposed(self) -> Start<T> {
+        match self {
+            Start::Row(bias) => Start::Column(bias),
+            Start::Column(bias) => Start::Row(bias),
+            other => other,
+        }
+    }
+
     fn cast<U>(self) -> Start<U> {
         match self {
             Start::Zero => Start::Zero,
@@ -113,32 +123,7 @@ impl<T> Block<T> {
     /// A row as a column.
     #[inline(always)]
     pub(super) fn transposed_row(self) -> Block<T> {
-        let start = match self.start {
-            Start::Row(bias) => Start::Column(bias),
-            Start::Column(bias) => Start::Row(bias),
-            other => other,
-        };
-        Block { rows: self.cols, cols: 1, stride: 1, start, ..self }
-    }
-
-    /// Writes a bias, so that the product is added to what the output holds.
-    pub(super) fn hold_bias(&mut self)
-    where
-        T: Copy,
-    {
-        let Block { at, stride, rows, cols, start } = *self;
-        for i in 0..rows {
-            // SAFETY: the rows of the output are ours, and a bias is as long as a row or a column.
-            let to = unsafe { std::slice::from_raw_parts_mut(at.wrapping_add(i * stride), cols) };
-            match start {
-                // SAFETY: as above.
-                Start::Row(bias) => to.copy_from_slice(unsafe { std::slice::from_raw_parts(bias, cols) }),
-                // SAFETY: as above.
-                Start::Column(bias) => to.fill(unsafe { *bias.wrapping_add(i) }),
-                Start::Zero | Start::Output => return,
-            }
-        }
-        self.start = Start::Output;
+        Block { rows: self.cols, cols: 1, stride: 1, start: self.start.transposed(), ..self }
     }
 
     pub(super) fn cast<U>(self) -> Block<U> {
@@ -151,8 +136,8 @@ impl<T> Block<T> {
 /// processor needs eight at a time to be busy.
 pub(super) const fn vectors(rows: usize) -> usize {
     match rows {
-        1 => 8,
-        2 => 4,
+        1 => 9,
+        2 => 5,
         3 => 3,
         _ => 2,
     }
@@ -185,8 +170,8 @@ pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: 
         };
     }
     tiles! {
-        1: 1 2 3 4 5 6 7 8;
-        2: 1 2 3 4;
+        1: 1 2 3 4 5 6 7 8 9;
+        2: 1 2 3 4 5;
         3: 1 2 3;
         4: 1 2; 5: 1 2; 6: 1 2; 7: 1 2; 8: 1 2; 9: 1 2; 10: 1 2; 11: 1 2; 12: 1 2;
     }
@@ -277,8 +262,9 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
     }
 }
 
+/// A row of N vectors, of which the last has `last` elements.
 #[inline(always)]
-unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last: usize) -> [V; N] {
+pub(super) unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last: usize) -> [V; N] {
     // SAFETY: `from` is valid for N − 1 vectors and `last` elements.
     unsafe {
         let mut row = [V::zero(); N];
@@ -290,7 +276,7 @@ unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last:
     }
 }
 
-/// Writes a row of N vectors, of which the last has `last` elements.
+/// Adds what a row of N vectors begins with, and writes it; the last vector has `last` elements.
 #[inline(always)]
 pub(super) unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(
     sums: [V; N],

@@ -59,6 +59,7 @@ impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
     const ROWS: usize = 12;
     const DOTS: usize = 5;
+    const SHALLOW: usize = 16;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -137,6 +138,19 @@ impl<T: Float> Vector<T> for Avx512<T> {
         }
     }
     #[inline(always)]
+    unsafe fn squeeze(self, of: usize, keep: usize) -> Self {
+        // The lowest bit of every `of`, times as many ones as are kept.
+        let every = (0..Self::LANES).step_by(of).fold(0u32, |bits, lane| bits | 1 << lane);
+        let mask = every * ((1 << keep) - 1);
+        unsafe {
+            if is_f32::<T>() {
+                Self::f32(_mm512_maskz_compress_ps(mask as u16, self.0))
+            } else {
+                Self::f64(_mm512_maskz_compress_pd(mask as u8, self.pd()))
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn call(kernel: impl VectorKernel<T>) {
         unsafe { avx512(kernel) }
     }
@@ -178,6 +192,7 @@ impl<T: Float> Vector<T> for Avx2<T> {
     // 12 sums, two vectors of b, an element of a and the mask of the last vector: all of the registers.
     const ROWS: usize = 6;
     const DOTS: usize = 3;
+    const SHALLOW: usize = 4;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
