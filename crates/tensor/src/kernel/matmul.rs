@@ -60,19 +60,27 @@ pub(crate) enum Init<'a, T> {
     RowBias(&'a [T]),
 }
 
-impl<T> Init<'_, T> {
-    /// What the tiles start from in a product of m × n.
-    fn start(&self, m: usize, n: usize) -> Start<T> {
+impl<T: Copy> Init<'_, T> {
+    /// The output with what the product is added to. A bias of rows is written to it.
+    ///
+    /// # Safety
+    /// The output is valid for writing.
+    unsafe fn begin(&self, c: Block<T>) -> Block<T> {
+        let (m, n) = (c.rows, c.cols);
         match self {
-            Init::Zero => Start::Zero,
-            Init::Accumulate => Start::Output,
+            Init::Zero => Block { start: Start::Zero, ..c },
+            Init::Accumulate => c.added_to(),
             Init::Bias(bias) => {
                 assert!(bias.len() == n, "matmul: the product has {n} columns, the bias {}", bias.len());
-                Start::Row(bias.as_ptr())
+                Block { start: Start::At { from: bias.as_ptr(), row: 0 }, ..c }
             }
             Init::RowBias(bias) => {
                 assert!(bias.len() == m, "matmul: the product has {m} rows, the bias {}", bias.len());
-                Start::Column(bias.as_ptr())
+                for (i, &bias) in bias.iter().enumerate() {
+                    // SAFETY: the caller's promise.
+                    unsafe { std::slice::from_raw_parts_mut(c.at.wrapping_add(i * c.stride), n) }.fill(bias);
+                }
+                c.added_to()
             }
         }
     }
@@ -112,9 +120,10 @@ fn matmul_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init
     assert!(m.checked_mul(n) == Some(c.len()), "matmul: the product is {m} × {n}, the output has {} elements", c.len());
     a.check("left");
     b.check("right");
-    let start = init.start(m, n);
+    let c = Block { at: c.as_mut_ptr(), stride: n, rows: m, cols: n, start: Start::Zero };
+    // SAFETY: the output has so many elements, as just checked.
+    let c = unsafe { init.begin(c) };
     if m > 0 && n > 0 {
-        let c = Block { at: c.as_mut_ptr(), stride: n, rows: m, cols: n, start };
         Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels }.compute();
     }
 }
@@ -205,14 +214,10 @@ impl<T: Float> Product<T> {
             return self;
         }
         let mut c = Block { stride: self.c.rows, rows: 1, cols: self.c.rows, ..self.c };
-        match c.start {
-            Start::Row(bias) => {
-                // SAFETY: c is a column of `c.cols` contiguous elements, and the bias has one.
-                unsafe { std::slice::from_raw_parts_mut(c.at, c.cols).fill(*bias) }
-                c.start = Start::Output;
-            }
-            Start::Column(bias) => c.start = Start::Row(bias),
-            Start::Zero | Start::Output => {}
+        if let Start::At { from, row: 0 } = c.start {
+            // SAFETY: c is a column of `c.cols` contiguous elements, and the bias has one.
+            unsafe { std::slice::from_raw_parts_mut(c.at, c.cols).fill(*from) }
+            c = c.added_to();
         }
         Product { a: self.b.transposed(), b: self.a.transposed(), c, ..self }
     }

@@ -138,9 +138,7 @@ impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R,
                     let (to, total) = (c.at.wrapping_add(i * c.stride + j), totals[i][j]);
                     *to = match c.start {
                         Start::Zero => total,
-                        Start::Output => *to + total,
-                        Start::Row(bias) => *bias.wrapping_add(j) + total,
-                        Start::Column(bias) => *bias.wrapping_add(i) + total,
+                        Start::At { from, row } => *from.wrapping_add(i * row + j) + total,
                     };
                 }
             }

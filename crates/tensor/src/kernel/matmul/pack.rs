@@ -10,34 +10,36 @@ use crate::storage::Storage;
 /// begins at column j lies at `to[j · depth + p · width ..]`, where the width of the last panel is rounded up to whole
 /// vectors. What lies behind its columns is undefined.
 ///
-/// `width` is a multiple of `V::LANES`.
-///
-/// # Safety
-/// The processor has the instruction set; `from` is valid for its size, which is not 0.
-#[inline(always)]
-pub(super) unsafe fn pack<T: Float, V: Vector<T>>(
-    from: View<T>,
-    depth: usize,
-    cols: usize,
-    width: usize,
-    to: &mut [T],
-) {
-    let padded = cols.next_multiple_of(V::LANES);
-    assert!(width.is_multiple_of(V::LANES) && depth * padded <= to.len());
-    if from.col == 1 {
-        // SAFETY: the caller's promise, and `to` holds the panels, as just checked.
-        return unsafe { copy_rows::<T, V>(from, depth, cols, width, to.as_mut_ptr()) };
-    }
-    for j in (0..cols).step_by(width) {
-        let (from, to, stride) = (from.from(0, j), &mut to[j * depth..], width.min(padded - j));
-        let width = stride.min(cols - j);
-        // SAFETY: as above.
-        unsafe {
-            match V::LANES {
-                _ if from.row != 1 => copy_any(from, depth, width, stride, to),
-                16 => transpose::<T, V, 16>(from, depth, width, stride, to.as_mut_ptr()),
-                8 => transpose::<T, V, 8>(from, depth, width, stride, to.as_mut_ptr()),
-                _ => transpose::<T, V, 4>(from, depth, width, stride, to.as_mut_ptr()),
+/// `width` is a multiple of the lanes; `from` is valid for its size, which is not 0.
+pub(super) struct Pack<'a, T> {
+    pub(super) from: View<T>,
+    pub(super) depth: usize,
+    pub(super) cols: usize,
+    pub(super) width: usize,
+    pub(super) to: &'a mut [T],
+}
+
+impl<T: Float> VectorKernel<T> for Pack<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let Pack { from, depth, cols, width, to } = self;
+        let padded = cols.next_multiple_of(V::LANES);
+        assert!(width.is_multiple_of(V::LANES) && depth * padded <= to.len());
+        if from.col == 1 {
+            // SAFETY: the caller's promise, and `to` holds the panels, as just checked.
+            return unsafe { copy_rows::<T, V>(from, depth, cols, width, to.as_mut_ptr()) };
+        }
+        for j in (0..cols).step_by(width) {
+            let (from, to, stride) = (from.from(0, j), &mut to[j * depth..], width.min(padded - j));
+            let width = stride.min(cols - j);
+            // SAFETY: as above.
+            unsafe {
+                match V::LANES {
+                    _ if from.row != 1 => copy_any(from, depth, width, stride, to),
+                    16 => transpose::<T, V, 16>(from, depth, width, stride, to.as_mut_ptr()),
+                    8 => transpose::<T, V, 8>(from, depth, width, stride, to.as_mut_ptr()),
+                    _ => transpose::<T, V, 4>(from, depth, width, stride, to.as_mut_ptr()),
+                }
             }
         }
     }
@@ -169,10 +171,11 @@ pub(super) unsafe fn turn<T: Float>(
     View { at, row: 1, col: rows }
 }
 
-struct Turn<'a, T> {
-    from: View<T>,
-    rows: usize,
-    to: &'a mut [T],
+/// As above, into a slice of as many elements.
+pub(super) struct Turn<'a, T> {
+    pub(super) from: View<T>,
+    pub(super) rows: usize,
+    pub(super) to: &'a mut [T],
 }
 
 impl<T: Float> VectorKernel<T> for Turn<'_, T> {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::pack::pack;
+use super::pack::Pack;
 use super::simd::{Vector, VectorKernel};
-use super::tile::{Block, Depth, Start, View, outer, vectors};
+use super::tile::{Block, Depth, View, outer, vectors};
 use crate::float::Float;
 use crate::storage::Storage;
 
@@ -46,20 +46,20 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
         }
         let mut room = if len == 0 { Storage::Empty } else { Storage::recycled(len) };
         let room = room.unique_mut().unwrap_or_default();
-        let mut start = c.start;
+        let mut c = c;
         // Without any depth, the output is still to be written, once.
         let nothing = (k == 0).then_some((0, 0));
         let depths = Shares::new(k, DEPTH);
         for (p, k) in nothing.into_iter().chain((0..depths.count()).map(|number| depths.part(number))) {
             for j in (0..c.cols).step_by(group) {
-                let c = Block { start, ..c }.part(0, j, c.rows, group.min(c.cols - j));
+                let c = c.part(0, j, c.rows, group.min(c.cols - j));
                 // SAFETY: the caller's promise.
                 unsafe {
                     let b = Right::new::<V>(b.from(p, j), k, c.cols, width, pack_b.then_some(&mut *room));
                     self.multiply::<V>(p, k, b, c, width);
                 }
             }
-            start = Start::Output;
+            c = c.added_to();
         }
     }
 }
@@ -113,7 +113,7 @@ impl<T: Float> Right<T> {
     unsafe fn new<V: Vector<T>>(b: View<T>, k: usize, cols: usize, width: usize, room: Option<&mut [T]>) -> Right<T> {
         let Some(room) = room else { return Right::Direct(b) };
         // SAFETY: the caller's promise.
-        unsafe { pack::<T, V>(b, k, cols, width, room) }
+        unsafe { V::call(Pack { from: b, depth: k, cols, width, to: &mut *room }) }
         Right::Packed { at: room.as_ptr(), cols: cols.next_multiple_of(V::LANES), width }
     }
 

@@ -4,14 +4,13 @@
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
 use super::simd::{Vector, VectorKernel, WIDEST};
-use super::tile::{Block, Start, View, finish_row, load_row};
+use super::tile::{Block, Start, View, add_rows, load_row, store_row};
 use crate::float::Float;
 
 /// The vectors of columns of which all rows of b fit into the registers, of 32, at a depth.
 pub(super) const fn together(depth: usize) -> usize {
     match depth {
-        ..5 => 5,
-        5..9 => 3,
+        ..9 => 3,
         9..13 => 2,
         _ => 1,
     }
@@ -36,19 +35,18 @@ impl<T: Float> VectorKernel<T> for Shallow<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Shallow { k, a, c, .. } = self;
-        let column = matches!(c.start, Start::Column(_));
         macro_rules! depths {
             ($($depth:literal)*) => {
                 match k {
                     $(
                         // SAFETY: the caller's promise.
-                        $depth if const { $depth <= V::SHALLOW } => unsafe { self.rows::<V, $depth>() },
+                        $depth if const { $depth <= V::SHALLOW } => unsafe { V::call(OfDepth::<T, $depth>(self)) },
                     )*
                     _ => unreachable!(),
                 }
             };
         }
-        if k == 1 && packs(c.rows, c.cols, V::LANES) && a.row == 1 && c.stride == c.cols && !column {
+        if k == 1 && packs(c.rows, c.cols, V::LANES) && a.row == 1 && c.stride == c.cols {
             // SAFETY: the caller's promise.
             return unsafe { self.several_rows::<V>() };
         }
@@ -66,53 +64,62 @@ impl<T: Float> Shallow<T> {
         unsafe {
             let y = repeated::<T, V>(b.at, c.cols);
             let bias = match c.start {
-                Start::Row(bias) => repeated(bias, c.cols),
+                Start::At { from, row: 0 } => repeated(from, c.cols),
                 _ => V::zero(),
             };
             for i in (0..c.rows).step_by(together) {
                 let rows = together.min(c.rows - i);
-                let (to, len) = (c.at.wrapping_add(i * c.cols), rows * c.cols);
+                let (first, len) = (i * c.cols, rows * c.cols);
                 let mut x = V::load_first(a.from(i, 0).at, rows);
                 for _ in 0..c.cols.trailing_zeros() {
                     x = x.zip(x).0;
                 }
-                let start = if let Start::Output = c.start { V::load_first(to, len) } else { bias };
-                start.add(x.mul_add(y, V::zero())).store_first(to, len);
+                let start = match c.start {
+                    Start::At { from, row: 1.. } => V::load_first(from.wrapping_add(first), len),
+                    _ => bias,
+                };
+                start.add(x.mul_add(y, V::zero())).store_first(c.at.wrapping_add(first), len);
             }
         }
     }
+}
 
+/// A product of a depth that the compiler knows.
+struct OfDepth<T, const K: usize>(Shallow<T>);
+
+impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
     /// The rows at once where all their vectors of b fit into the registers, else some columns after the other.
     #[inline(always)]
-    unsafe fn rows<V: Vector<T>, const K: usize>(self) {
-        let (cols, mut j) = (self.c.cols, 0);
-        let all = cols.div_ceil(V::LANES);
+    unsafe fn run<V: Vector<T>>(self) {
+        let (cols, most) = (self.0.c.cols, const { together(K) });
+        let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
         // SAFETY: the caller's promise.
         unsafe {
-            match all {
-                1 => return self.down::<V, K, 1>(0, cols),
-                2 if const { together(K) >= 2 } => return self.down::<V, K, 2>(0, cols),
-                3 if const { together(K) >= 3 } => return self.down::<V, K, 3>(0, cols),
-                5 if const { together(K) >= 5 } => return self.down::<V, K, 5>(0, cols),
-                _ => {}
+            while vectors > most {
+                let some = most.min(2);
+                self.some::<V>(j, some * V::LANES);
+                j += some * V::LANES;
+                vectors -= some;
             }
-            while const { together(K) >= 4 } && cols - j >= 4 * V::LANES {
-                self.down::<V, K, 4>(j, 4 * V::LANES);
-                j += 4 * V::LANES;
+            // Where nothing is added to the output, vectors that begin among those before them are faster than a mask.
+            if j > 0 && matches!(self.0.c.start, Start::Zero) {
+                j = cols - vectors * V::LANES;
             }
-            while const { together(K) >= 2 } && cols - j >= 2 * V::LANES {
-                self.down::<V, K, 2>(j, 2 * V::LANES);
-                j += 2 * V::LANES;
-            }
-            while cols - j >= V::LANES {
-                self.down::<V, K, 1>(j, V::LANES);
-                j += V::LANES;
-            }
-            match cols - j {
-                0 => {}
-                // Where nothing is added to the output, a vector that begins among those before it is faster than a mask.
-                _ if !matches!(self.c.start, Start::Output) => self.down::<V, K, 1>(cols - V::LANES, V::LANES),
-                rest => self.down::<V, K, 1>(j, rest),
+            self.some::<V>(j, cols - j);
+        }
+    }
+}
+
+impl<T: Float, const K: usize> OfDepth<T, K> {
+    #[inline(always)]
+    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match cols.div_ceil(V::LANES) {
+                1 => self.down::<V, 1>(j, cols),
+                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols),
+                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols),
+                _ => unreachable!(),
             }
         }
     }
@@ -122,8 +129,8 @@ impl<T: Float> Shallow<T> {
     /// If they are all that there are, and nothing is added to them, then each row is written with full vectors, and what
     /// lies behind it is overwritten by the next rows: that is faster than a mask.
     #[inline(always)]
-    unsafe fn down<V: Vector<T>, const K: usize, const N: usize>(&self, j: usize, cols: usize) {
-        let (b, c) = (self.b.from(0, j), self.c.part(0, j, self.c.rows, cols));
+    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize) {
+        let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
         let last = cols - (N - 1) * V::LANES;
         let behind = (V::LANES - last).div_ceil(cols);
         let full = if last == V::LANES || c.stride == cols { c.rows.saturating_sub(behind) } else { 0 };
@@ -146,19 +153,23 @@ impl<T: Float> Shallow<T> {
             }
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                finish_row(sums, to, last, c.start.from(i, 0));
+                let row = match c.start {
+                    Start::Zero => sums,
+                    Start::At { from, row } => add_rows(load_row(from.wrapping_add(i * row), last), sums),
+                };
+                store_row(row, to, last);
             }
         }
     }
 
     /// The product of row `i` of a.
     #[inline(always)]
-    unsafe fn sum_of_rows<V: Vector<T>, const K: usize, const N: usize>(&self, i: usize, y: [[V; N]; K]) -> [V; N] {
+    unsafe fn sum_of_rows<V: Vector<T>, const N: usize>(&self, i: usize, y: [[V; N]; K]) -> [V; N] {
         // SAFETY: row i of a has K elements.
         unsafe {
             let mut sums = [V::zero(); N];
             for p in 0..K {
-                let x = V::splat(self.a.from(i, p).at);
+                let x = V::splat(self.0.a.from(i, p).at);
                 for v in 0..N {
                     sums[v] = x.mul_add(y[p][v], sums[v]);
                 }

@@ -124,7 +124,7 @@ impl<T: Float> Vector<T> for Portable<T> {
     const LANES: usize = 4;
     const ROWS: usize = 4;
     const DOTS: usize = 2;
-    const SHALLOW: usize = 4;
+    const SHALLOW: usize = 1;
 
     #[inline(always)]
     unsafe fn zero() -> Self {

@@ -4,10 +4,10 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
-use super::pack::pack;
+use super::pack::Pack;
 use super::panels::Shares;
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Block, Depth, View, outer, vectors};
+use super::tile::{Block, Depth, Start, View, outer, vectors};
 use super::{Init, Mat};
 use crate::float::Float;
 use crate::kernel::cpu::isa;
@@ -66,22 +66,6 @@ pub(crate) fn packed_len(depth: usize, cols: usize) -> usize {
     depth * cols.next_multiple_of(16)
 }
 
-struct Pack<'a, T> {
-    from: View<T>,
-    depth: usize,
-    cols: usize,
-    width: usize,
-    to: &'a mut [T],
-}
-
-impl<T: Float> VectorKernel<T> for Pack<'_, T> {
-    #[inline(always)]
-    unsafe fn run<V: Vector<T>>(self) {
-        // SAFETY: the caller's promise.
-        unsafe { pack::<T, V>(self.from, self.depth, self.cols, self.width, self.to) }
-    }
-}
-
 /// The output: rows that are `stride` apart, and valid for writing.
 pub(crate) struct Out<'a, T> {
     at: *mut T,
@@ -131,7 +115,9 @@ pub(crate) fn strip<T: Float>(a: Mat<'_, T>, b: Right<'_, T>, c: Out<'_, T>, ini
     if rows == 0 || cols == 0 {
         return;
     }
-    let c = Block { at, stride, rows, cols, start: init.start(rows, cols) };
+    let c = Block { at, stride, rows, cols, start: Start::Zero };
+    // SAFETY: the output is valid for writing.
+    let c = unsafe { init.begin(c) };
     let a = a.view();
     let same = |t: TypeId| TypeId::of::<T>() == t;
     // SAFETY: everything lies in its slice, as just checked; T is what the function says.

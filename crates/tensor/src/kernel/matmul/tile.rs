@@ -57,44 +57,31 @@ impl Depth {
     }
 }
 
-/// What a tile of the product is added to.
+/// What a block of the product is added to.
 #[derive(Clone, Copy)]
 pub(super) enum Start<T> {
     Zero,
-    /// What the output holds.
-    Output,
-    /// A row, of which the tile's columns begin here.
-    Row(*const T),
-    /// A column, of which the tile's rows begin here.
-    Column(*const T),
+    /// Elements whose rows are `row` apart: the output itself, or with 0 a bias.
+    At {
+        from: *const T,
+        row: usize,
+    },
 }
 
 impl<T> Start<T> {
+    /// What the block that begins at (i, j) is added to.
     #[inline(always)]
-    pub(super) fn from(self, row: usize, column: usize) -> Start<T> {
+    pub(super) fn from(self, i: usize, j: usize) -> Start<T> {
         match self {
-            Start::Row(bias) => Start::Row(bias.wrapping_add(column)),
-            Start::Column(bias) => Start::Column(bias.wrapping_add(row)),
-            other => other,
-        }
-    }
-
-    /// What the transposed product is added to.
-    #[inline(always)]
-    pub(super) fn transposed(self) -> Start<T> {
-        match self {
-            Start::Row(bias) => Start::Column(bias),
-            Start::Column(bias) => Start::Row(bias),
-            other => other,
+            Start::Zero => Start::Zero,
+            Start::At { from, row } => Start::At { from: from.wrapping_add(i * row + j), row },
         }
     }
 
     fn cast<U>(self) -> Start<U> {
         match self {
             Start::Zero => Start::Zero,
-            Start::Output => Start::Output,
-            Start::Row(bias) => Start::Row(bias.cast()),
-            Start::Column(bias) => Start::Column(bias.cast()),
+            Start::At { from, row } => Start::At { from: from.cast(), row },
         }
     }
 }
@@ -109,7 +96,7 @@ pub(super) struct Block<T> {
     pub(super) start: Start<T>,
 }
 
-// SAFETY: it stands for a mutable slice, of which every thread gets parts of its own, and for a shared bias.
+// SAFETY: it stands for a mutable slice, of which every thread gets parts of its own, and maybe for a shared bias.
 unsafe impl<T: Send + Sync> Sync for Block<T> {}
 
 impl<T> Block<T> {
@@ -120,10 +107,20 @@ impl<T> Block<T> {
         Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
     }
 
+    /// The block, to be added to what it holds.
+    #[inline(always)]
+    pub(super) fn added_to(self) -> Block<T> {
+        Block { start: Start::At { from: self.at, row: self.stride }, ..self }
+    }
+
     /// A row as a column.
     #[inline(always)]
     pub(super) fn transposed_row(self) -> Block<T> {
-        Block { rows: self.cols, cols: 1, stride: 1, start: self.start.transposed(), ..self }
+        let start = match self.start {
+            Start::Zero => Start::Zero,
+            Start::At { from, .. } => Start::At { from, row: 1 },
+        };
+        Block { rows: self.cols, cols: 1, stride: 1, start, ..self }
     }
 
     pub(super) fn cast<U>(self) -> Block<U> {
@@ -257,7 +254,17 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 }
                 b.at = b.at.wrapping_add(depth.apart);
             }
-            rows!(R, i => { finish_row(sums[i], c.at.wrapping_add(i * c.stride), last, c.start.from(i, 0)) });
+            match c.start {
+                Start::Zero => {
+                    rows!(R, i => { store_row(sums[i], c.at.wrapping_add(i * c.stride), last) });
+                }
+                Start::At { from, row } => {
+                    rows!(R, i => {
+                        let old = load_row(from.wrapping_add(i * row), last);
+                        store_row(add_rows(old, sums[i]), c.at.wrapping_add(i * c.stride), last);
+                    });
+                }
+            }
         }
     }
 }
@@ -276,31 +283,24 @@ pub(super) unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *con
     }
 }
 
-/// Adds what a row of N vectors begins with, and writes it; the last vector has `last` elements.
 #[inline(always)]
-pub(super) unsafe fn finish_row<T: Float, V: Vector<T>, const N: usize>(
-    sums: [V; N],
-    c: *mut T,
-    last: usize,
-    start: Start<T>,
-) {
-    // SAFETY: the row of the output, and of the bias, is valid for N − 1 vectors and `last` elements; a column has one.
+pub(super) unsafe fn add_rows<T: Float, V: Vector<T>, const N: usize>(x: [V; N], y: [V; N]) -> [V; N] {
+    let mut sums = x;
+    for v in 0..N {
+        // SAFETY: the processor has the instruction set, as the caller promises.
+        sums[v] = unsafe { x[v].add(y[v]) };
+    }
+    sums
+}
+
+/// Writes a row of N vectors, of which the last has `last` elements.
+#[inline(always)]
+pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const N: usize>(row: [V; N], to: *mut T, last: usize) {
+    // SAFETY: `to` is valid for N − 1 vectors and `last` elements.
     unsafe {
-        let old = match start {
-            Start::Zero => None,
-            Start::Output => Some(load_row::<T, V, N>(c, last)),
-            Start::Row(bias) => Some(load_row::<T, V, N>(bias, last)),
-            Start::Column(bias) => Some([V::splat(bias); N]),
-        };
-        let mut new = sums;
-        if let Some(old) = old {
-            for v in 0..N {
-                new[v] = old[v].add(new[v]);
-            }
-        }
         for v in 0..N - 1 {
-            new[v].store(c.wrapping_add(v * V::LANES));
+            row[v].store(to.wrapping_add(v * V::LANES));
         }
-        new[N - 1].store_first(c.wrapping_add((N - 1) * V::LANES), last);
+        row[N - 1].store_first(to.wrapping_add((N - 1) * V::LANES), last);
     }
 }

@@ -59,7 +59,7 @@ impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
     const ROWS: usize = 12;
     const DOTS: usize = 5;
-    const SHALLOW: usize = 16;
+    const SHALLOW: usize = 64 / size_of::<T>();
 
     #[inline(always)]
     unsafe fn zero() -> Self {
