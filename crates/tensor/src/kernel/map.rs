@@ -217,6 +217,33 @@ fn numbers<T: Float, M: MulAdd, const N: usize>(x: [T; N]) -> [Lane<T, M>; N] {
     lanes
 }
 
+/// Element `i` of each slice. Here and below, loops that count compile faster than the functions of arrays.
+#[inline(always)]
+fn lanes<T: Float, M: MulAdd, const N: usize>(x: &[&[T]; N], i: usize) -> [Lane<T, M>; N] {
+    let mut lanes = [Lane::new(T::ZERO); N];
+    for k in 0..N {
+        lanes[k] = Lane::new(x[k][i]);
+    }
+    lanes
+}
+
+/// The first `n` elements of each slice: the compiler then knows that they are there.
+#[inline(always)]
+fn first<T, const N: usize>(mut slices: [&[T]; N], n: usize) -> [&[T]; N] {
+    for k in 0..N {
+        slices[k] = &slices[k][..n];
+    }
+    slices
+}
+
+#[inline(always)]
+fn first_mut<T, const N: usize>(mut slices: [&mut [T]; N], n: usize) -> [&mut [T]; N] {
+    for k in 0..N {
+        slices[k] = &mut std::mem::take(&mut slices[k])[..n];
+    }
+    slices
+}
+
 struct Forward<'a, T, R, const N: usize> {
     rule: R,
     x: [&'a [T]; N],
@@ -228,9 +255,9 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Forward<'_, T, R, N
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.out.len();
-        let x = self.x.map(|x| &x[..n]);
+        let x = first(self.x, n);
         for i in 0..n {
-            self.out[i] = self.rule.eval(array::from_fn(|k| Lane::<T, M>::new(x[k][i]))).0;
+            self.out[i] = self.rule.eval(lanes::<T, M, N>(&x, i)).0;
         }
     }
 }
@@ -248,10 +275,9 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for Backward<'_, T, R, 
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (self.x.map(|x| &x[..n]), &self.y[..n]);
-        let out = self.out.map(|out| &mut out[..n]);
+        let (x, y, out) = (first(self.x, n), &self.y[..n], first_mut(self.out, n));
         for i in 0..n {
-            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let x = lanes::<T, M, N>(&x, i);
             let d = self.rule.vjp(Lane::new(self.g[i]), x, Lane::new(y[i]));
             for k in 0..N {
                 out[k][i] = d[k].0;
@@ -273,10 +299,9 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Kernel for ForwardBackward<'_,
     #[inline(always)]
     fn run<M: MulAdd>(self) {
         let n = self.g.len();
-        let (x, y) = (self.x.map(|x| &x[..n]), &mut self.y[..n]);
-        let out = self.out.map(|out| &mut out[..n]);
+        let (x, y, out) = (first(self.x, n), &mut self.y[..n], first_mut(self.out, n));
         for i in 0..n {
-            let x = array::from_fn(|k| Lane::<T, M>::new(x[k][i]));
+            let x = lanes::<T, M, N>(&x, i);
             let value = self.rule.eval(x);
             y[i] = value.0;
             let d = self.rule.vjp(Lane::new(self.g[i]), x, value);
