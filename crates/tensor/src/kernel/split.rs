@@ -28,7 +28,7 @@ pub(crate) fn each(tasks: usize, work: usize, run: impl Fn(usize) + Sync) {
 
 /// Whether tasks of so much work, in nanoseconds, may be shared. If not, they run on the calling thread.
 pub(crate) fn shares(work: usize) -> bool {
-    work >= SHARED && rayon::current_num_threads() > 1
+    work >= SHARED && rayon_core::current_num_threads() > 1
 }
 
 /// A slice whose parts are written by the tasks of one job, each by one of them.

@@ -88,7 +88,7 @@ static TEAM: Team = Team {
 /// # Panics
 /// If a task does, once no other is running.
 pub(super) fn each(tasks: usize, work: usize, run: &Task<'_>) {
-    let helpers = rayon::current_num_threads() - 1;
+    let helpers = rayon_core::current_num_threads() - 1;
     if helpers > 0 && tasks > 1 && TEAM.ready(helpers, work) && TEAM.hold() {
         TEAM.share(tasks, helpers, run);
     } else {
