@@ -287,7 +287,7 @@ impl<T: Float> Chain<'_, T> {
     pub(crate) fn vjp(&self, g: &Reader<'_, T>, wanted: SmallVec<[Wanted<'_, T>; INPUTS]>, parts: Option<&mut [T]>) {
         let routes = self.routes(wanted);
         let parts = parts.map(Parts::new);
-        split::ranges(self.len, |range| self.vjp_range(range, &mut [], g, &routes, parts.as_ref()));
+        split::ranges(self.len, split::RATE, |range| self.vjp_range(range, &mut [], g, &routes, parts.as_ref()));
     }
 
     /// As [`vjp`](Chain::vjp), but `consume` says when what is computed: it must fill every element of an array once,

@@ -14,7 +14,7 @@ pub(crate) const GRAIN: usize = 1 << 14;
 pub(crate) const SHARED: usize = 8_000;
 
 /// Elements of an elementwise loop to a nanosecond: what arithmetic and the second cache allow for a common rule.
-const RATE: usize = 4;
+pub(crate) const RATE: usize = 4;
 
 /// Calls `run` with each of 0..tasks once, on several threads where that pays. `work` is about what all of them take on
 /// one thread, in nanoseconds.
@@ -62,9 +62,9 @@ impl<'a, T> Parts<'a, T> {
     }
 }
 
-/// Calls `body(range)` for pieces of `0..len`, which are cut at multiples of [`GRAIN`].
-pub(crate) fn ranges(len: usize, body: impl Fn(Range<usize>) + Sync) {
-    let work = len / RATE;
+/// Calls `body(range)` for pieces of `0..len`, which are cut at multiples of [`GRAIN`], of `rate` elements to a nanosecond.
+pub(crate) fn ranges(len: usize, rate: usize, body: impl Fn(Range<usize>) + Sync) {
+    let work = len / rate;
     if work < SHARED {
         return body(0..len);
     }
@@ -84,7 +84,7 @@ pub(crate) fn chunks<T: Send, const K: usize>(
     body: &(impl Fn(usize, [Option<&mut [T]>; K]) + Sync),
 ) {
     let outs = outs.map(|out| out.map(Parts::new));
-    ranges(len, |range| {
+    ranges(len, RATE, |range| {
         // SAFETY: the ranges are disjoint, and each is met once.
         let pieces = outs.each_ref().map(|out| out.as_ref().map(|out| unsafe { out.part(range.clone()) }));
         body(range.start, pieces);

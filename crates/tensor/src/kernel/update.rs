@@ -31,6 +31,10 @@ pub trait Update<const S: usize>: Copy + Send + Sync {
     fn update<A: Scalar>(self, param: A, grad: A, state: [A; S]) -> (A, [A; S]);
 }
 
+/// Elements to a nanosecond: there is little arithmetic, and parameters of small models lie in the second cache, from which
+/// another core would have to fetch them.
+const RATE: usize = 8;
+
 struct Pass<'a, T, R, const S: usize> {
     rule: R,
     p: &'a mut [T],
@@ -64,7 +68,7 @@ impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
 pub(crate) fn update<T: Float, R: Update<S>, const S: usize>(rule: R, p: &mut [T], g: &[T], state: [&mut [T]; S]) {
     assert!(g.len() == p.len() && state.iter().all(|s| s.len() == p.len()), "update: lengths differ");
     let (p, state) = (Parts::new(p), state.map(Parts::new));
-    ranges(g.len(), |range| {
+    ranges(g.len(), RATE, |range| {
         // SAFETY: the ranges are disjoint, and each is met once.
         let (p, state) = unsafe { (p.part(range.clone()), state.each_ref().map(|s| s.part(range.clone()))) };
         dispatch(Pass { rule, p, g: &g[range], state });

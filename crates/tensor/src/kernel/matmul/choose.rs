@@ -82,9 +82,9 @@ impl<T: Float> Product<T> {
             0 => false,
             1..5 => rows * cols <= 16,
             5..8 => rows == 1 || rows * cols <= 16,
-            _ if self.is_shallow() => rows == 1 || rows * cols <= 128,
-            8..32 => rows == 1 || cols <= 4 || rows * cols <= 128,
-            32..64 => rows <= 6 || cols <= 8 || rows * cols <= 128,
+            _ if self.is_shallow() => rows == 1 || rows * cols <= 32,
+            8..24 => rows == 1 || cols <= 2 || rows * cols <= 128,
+            24..64 => rows <= 6 || cols <= 5 || rows * cols <= 128,
             64..256 => rows <= 12 || cols <= 9,
             _ => rows <= 16 || cols < 16,
         }
@@ -112,32 +112,32 @@ impl<T: Float> Product<T> {
             + rows * cols * 3 / self.k
             + if turn_a { turn(rows) } else { 0 }
             + if turn_b { turn(cols) } else { 0 };
-        self.k.saturating_mul((tiles * 3 / 4).saturating_sub(dots)) > TURNING
+        self.k.saturating_mul((tiles * 7 / 8).saturating_sub(dots)) > TURNING
     }
 
-    /// Whether tiles of the transposed product take less time than those of the product, by estimates in cycles; where b
-    /// would have to be turned, they do but for few rows, which go with dot products.
+    /// Whether tiles of the transposed product take less time than the product as it is, by estimates in cycles.
     fn suits_columns(&self) -> bool {
         let (rows, cols, k) = (self.c.rows, self.c.cols, self.k);
-        if self.a.row != 1 || k < 2 || cols > 12 {
+        let turns_b = self.b.col != 1;
+        // Few rows over a great depth go with dot products rather than with a turned b.
+        if self.a.row != 1 || k < 2 || cols > 12 || turns_b && rows < 5 && k > 64 {
             return false;
         }
-        if self.b.col != 1 {
-            return (rows > 4 || k <= 64) && (k > 4 || cols <= 8);
-        }
-        if k <= 4 {
-            return cols <= 3 && rows >= 64;
-        }
         let write = match cols {
-            ..3 => 20,
-            3..5 => 40,
-            5..9 => 75,
-            _ => 120,
+            ..3 => 45,
+            3 => 62,
+            4 => 80,
+            5..9 => 105,
+            _ => 150,
         };
         let tall = rows.div_ceil(simd::lanes::<T>(self.isa));
         let transposed = 60 + tall * write + k.saturating_mul((tall * cols * 5 / 9).max(4));
-        let each = if self.is_shallow() { 3 } else { 6 };
-        transposed < rows * each + k.saturating_mul((rows * 5 / 9).max(4))
+        let direct = if self.is_shallow() {
+            rows * 2 + k * rows / 2
+        } else {
+            rows * 6 + k.saturating_mul((rows * 5 / 9).max(4) + if turns_b { 6 } else { 0 })
+        };
+        transposed < direct + if turns_b { 200 } else { 0 }
     }
 
     fn turned_for_dots(self) {

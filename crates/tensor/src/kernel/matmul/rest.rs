@@ -17,7 +17,7 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let work = c.rows * k / if c.cols < 2 * lanes { 4 } else { 1 };
     let pays = match () {
         _ if a.col == 1 && c.rows < lanes => *k >= lanes && c.rows >= 4 && work >= 32 * lanes,
-        _ if a.col == 1 => *k >= if rest == 1 { 8 } else { lanes },
+        _ if a.col == 1 => *k >= if rest == 1 { 10 } else { lanes },
         _ if a.row == 1 => *k >= 4 && c.rows >= lanes - lanes / 4 && c.rows * k >= 32 * lanes,
         _ => false,
     };

@@ -16,9 +16,15 @@ pub(super) const fn together(depth: usize) -> usize {
     }
 }
 
+/// The rows that are written at a time where each is longer than so many bytes: the first cache holds as many lines of any
+/// distance.
+const ROWS: usize = 8;
+const LONG: usize = 1 << 10;
+
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///
 /// The bits are those of the outer-product tile: a chain of multiply-adds from zero, and then `start`.
+#[derive(Clone, Copy)]
 pub(super) struct Shallow<T> {
     pub(super) k: usize,
     pub(super) a: View<T>,
@@ -88,9 +94,28 @@ impl<T: Float> Shallow<T> {
 struct OfDepth<T, const K: usize>(Shallow<T>);
 
 impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
-    /// The rows at once where all their vectors of b fit into the registers, else some columns after the other.
+    /// All vectors of columns at once where their rows of b fit into the registers, else some after the other, for a few rows
+    /// at a time: rows that are a power of two apart would displace each other from the first cache.
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
+        let Shallow { a, c, .. } = self.0;
+        if c.cols <= const { together(K) } * V::LANES {
+            // SAFETY: the caller's promise.
+            return unsafe { self.some::<V>(0, c.cols) };
+        }
+        let most = if size_of::<T>() * c.stride > LONG { ROWS } else { c.rows };
+        for i in (0..c.rows).step_by(most) {
+            let part = Shallow { a: a.from(i, 0), c: c.part(i, 0, most.min(c.rows - i), c.cols), ..self.0 };
+            // SAFETY: as above.
+            unsafe { OfDepth::<T, K>(part).all::<V>() }
+        }
+    }
+}
+
+impl<T: Float, const K: usize> OfDepth<T, K> {
+    /// Some vectors of columns after the other.
+    #[inline(always)]
+    unsafe fn all<V: Vector<T>>(&self) {
         let (cols, most) = (self.0.c.cols, const { together(K) });
         let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
         // SAFETY: the caller's promise.
@@ -102,15 +127,13 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
                 vectors -= some;
             }
             // Where nothing is added to the output, vectors that begin among those before them are faster than a mask.
-            if j > 0 && matches!(self.0.c.start, Start::Zero) {
+            if matches!(self.0.c.start, Start::Zero) {
                 j = cols - vectors * V::LANES;
             }
             self.some::<V>(j, cols - j);
         }
     }
-}
 
-impl<T: Float, const K: usize> OfDepth<T, K> {
     #[inline(always)]
     unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize) {
         // SAFETY: the caller's promise.
