@@ -3,8 +3,8 @@
 //! The product is made of register tiles: 12 rows × 2 vectors with AVX-512, one chain of multiply-adds per element. b
 //! is packed first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is read
 //! where it is. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one of them has too few to
-//! repay turning W, tiles of dot products take over, and where the depth is a few, sums of rows of b. [`choose`] has the
-//! rules.
+//! repay turning W, tiles of dot products take over; where the columns of a are contiguous and b has few, tiles of the
+//! transposed product; and where the depth is a few, sums of rows of b. [`choose`] has the rules.
 //!
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set: not on
 //! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
