@@ -140,7 +140,8 @@ impl<T: Float> Product<T> {
         transposed < direct + if turns_b { 200 } else { 0 }
     }
 
-    fn turned_for_dots(self) {
+    /// By dot products, along which the operands are turned that do not lie so.
+    pub(super) fn turned_for_dots(self) {
         let Product { isa, k, mut a, mut b, c, .. } = self;
         let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
         // SAFETY: the product is checked, and the processor has the instruction set.

@@ -67,7 +67,7 @@ unsafe fn write<T: Float, V: Vector<T>>(tile: Block<T>, c: Block<T>) {
         match (c.cols, V::LANES) {
             (2, _) if dense => V::call(Rows::<T, 2> { tile, c }),
             (4, _) | (3, 16) if dense => V::call(Rows::<T, 4> { tile, c }),
-            (8, _) | (5..8, 16) if dense => V::call(Rows::<T, 8> { tile, c }),
+            (8, 8..) | (5..8, 16) if dense => V::call(Rows::<T, 8> { tile, c }),
             (5.., _) if dense && fresh => {
                 let to = std::slice::from_raw_parts_mut(c.at, c.rows * c.cols);
                 V::call(Turn { from: View { at: tile.at, row: tile.stride, col: 1 }, rows: c.cols, to });
@@ -94,7 +94,7 @@ unsafe fn element_by_element<T: Float>(tile: Block<T>, c: Block<T>) {
 }
 
 /// Writes a tile to rows of at most N columns, which lie one after the other. A vector is written as a whole, and the next
-/// one over what it has behind its rows. N is a power of two, and less than twice the columns.
+/// one over what it has behind its rows. N is a power of two, less than twice the columns, and divides the lanes.
 struct Rows<T, const N: usize> {
     tile: Block<T>,
     c: Block<T>,
@@ -104,6 +104,7 @@ impl<T: Float, const N: usize> VectorKernel<T> for Rows<T, N> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Rows { tile, c } = self;
+        debug_assert!(N <= V::LANES);
         let (len, step) = (c.rows * c.cols, V::LANES / N * c.cols);
         for i in (0..c.rows).step_by(V::LANES) {
             let rows = V::LANES.min(c.rows - i);

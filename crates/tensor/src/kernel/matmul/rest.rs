@@ -2,9 +2,8 @@
 //! long as a full one.
 
 use super::simd::lanes;
-use super::{Choice, Product, pack};
+use super::{Choice, Product};
 use crate::float::Float;
-use crate::storage::Storage;
 
 /// How many columns are computed apart from the others.
 pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
@@ -14,7 +13,7 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
     let rest = c.cols & (lanes - 1);
     let narrow = c.cols < 5 * lanes && rest < c.cols && rest <= lanes / 4;
     // One vector of columns and a few more are one tile anyway, of few rows.
-    let work = c.rows * k / if c.cols < 2 * lanes { 4 } else { 1 };
+    let work = c.rows.saturating_mul(*k) / if c.cols < 2 * lanes { 4 } else { 1 };
     let pays = match () {
         _ if a.col == 1 && c.rows < lanes => *k >= lanes && c.rows >= 4 && work >= 32 * lanes,
         _ if a.col == 1 => *k >= if rest == 1 { 10 } else { lanes },
@@ -26,12 +25,9 @@ pub(super) fn columns<T: Float>(product: &Product<T>) -> usize {
 
 /// A product of few columns: along the depth where the rows of a are contiguous, else along the rows.
 pub(super) fn compute<T: Float>(product: Product<T>) {
-    let Product { k, b, c, .. } = product;
-    if product.a.col != 1 {
-        return Product { kernel: Choice::Columns, ..product }.run();
+    if product.a.col == 1 {
+        product.turned_for_dots();
+    } else {
+        Product { kernel: Choice::Columns, ..product }.run();
     }
-    let mut turned = Storage::Empty;
-    // SAFETY: b has `k` rows and the columns of c, and the processor has the instruction set.
-    let b = if b.row == 1 { b } else { unsafe { pack::turn(product.isa, b, k, c.cols, &mut turned) } };
-    Product { kernel: Choice::Dots, b, ..product }.run();
 }

@@ -74,37 +74,42 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
     }
 }
 
-/// The most rows of a tile on an instruction set.
-pub(super) fn tile_rows<T: Float>(isa: Isa) -> usize {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => super::x86::Avx512::<T>::ROWS,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => super::x86::Avx2::<T>::ROWS,
-        Isa::Portable => Portable::<T>::ROWS,
+/// The constants of a vector.
+struct Sizes {
+    lanes: usize,
+    rows: usize,
+    shallow: usize,
+}
+
+impl Sizes {
+    fn of<T: Float, V: Vector<T>>() -> Sizes {
+        Sizes { lanes: V::LANES, rows: V::ROWS, shallow: V::SHALLOW }
+    }
+
+    fn on<T: Float>(isa: Isa) -> Sizes {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => Sizes::of::<T, super::x86::Avx512<T>>(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => Sizes::of::<T, super::x86::Avx2<T>>(),
+            Isa::Portable => Sizes::of::<T, Portable<T>>(),
+        }
     }
 }
 
 /// The elements of a vector on an instruction set.
 pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => super::x86::Avx512::<T>::LANES,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => super::x86::Avx2::<T>::LANES,
-        Isa::Portable => Portable::<T>::LANES,
-    }
+    Sizes::on::<T>(isa).lanes
+}
+
+/// The most rows of a tile on an instruction set.
+pub(super) fn tile_rows<T: Float>(isa: Isa) -> usize {
+    Sizes::on::<T>(isa).rows
 }
 
 /// The most rows of b that are summed with all of them in registers, on an instruction set.
 pub(super) fn shallow<T: Float>(isa: Isa) -> usize {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => super::x86::Avx512::<T>::SHALLOW,
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => super::x86::Avx2::<T>::SHALLOW,
-        Isa::Portable => Portable::<T>::SHALLOW,
-    }
+    Sizes::on::<T>(isa).shallow
 }
 
 /// The instruction set, which the processor has too, with the shortest vectors that hold so many elements.

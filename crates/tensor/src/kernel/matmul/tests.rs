@@ -211,7 +211,7 @@ proptest! {
 
     /// Products that are shared among threads, with blocks that end anywhere.
     #[test]
-    fn threads_do_not_change_bits(m in 1..400usize, n in 1..700usize, layout in layouts(), init in 0..4usize, seed: u64) {
+    fn threads_do_not_change_bits(m in 1..400usize, n in prop_oneof![2 => 1..700usize, 1 => 1..14usize], layout in layouts(), init in 0..4usize, seed: u64) {
         let k = ((1 << 21) / (m * n)).clamp(1, 3000) + 1;
         let case = Case::<f32>::new([m, k, n], layout, init, noise(seed));
         let one = pool(1).install(|| case.run(matmul));
@@ -228,6 +228,21 @@ fn large_products_agree() {
             Case::<f32>::new([300, 600, 530], [left, right], init, noise(7)).agrees();
             Case::<f32>::new([1100, 270, 300], [left, right], init, noise(7)).agrees();
             Case::<f64>::new([264, 260, 513], [left, right], init, noise(8)).agrees();
+        }
+    }
+}
+
+/// Products of few columns go by tiles of the transposed product, whose rows are shared, over more than one stretch of depth.
+#[test]
+fn few_columns_are_shared() {
+    for n in [2, 3, 5, 8, 9, 12] {
+        for (right, init) in [(RowMajor, 0), (RowMajor, 1), (Transposed, 2), (Transposed, 3)] {
+            let case = Case::<f32>::new([1501, 300, n], [Transposed, right], init, noise(11));
+            case.agrees();
+            let one = pool(1).install(|| case.run(matmul));
+            for threads in 2..=4 {
+                assert_eq!(pool(threads).install(|| case.run(matmul)), one, "{n} columns, {threads} threads");
+            }
         }
     }
 }
