@@ -17,9 +17,11 @@ pub(super) const fn together(depth: usize) -> usize {
 }
 
 /// The rows that are written at a time where each is longer than so many bytes: the first cache holds as many lines of any
-/// distance.
+/// distance. Also where the output is larger than the first cache, which else would see a line, of which two groups of
+/// columns have a part, twice.
 const ROWS: usize = 8;
 const LONG: usize = 1 << 10;
+const NEAR: usize = 40 << 10;
 
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///
@@ -99,15 +101,17 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Shallow { a, c, .. } = self.0;
+        let row = size_of::<T>() * c.stride;
+        let far = row * c.rows > NEAR;
         if c.cols <= const { together(K) } * V::LANES {
             // SAFETY: the caller's promise.
-            return unsafe { self.some::<V>(0, c.cols) };
+            return unsafe { self.some::<V>(0, c.cols, far) };
         }
-        let most = if size_of::<T>() * c.stride > LONG { ROWS } else { c.rows };
+        let most = if row > LONG || far { ROWS } else { c.rows };
         for i in (0..c.rows).step_by(most) {
             let part = Shallow { a: a.from(i, 0), c: c.part(i, 0, most.min(c.rows - i), c.cols), ..self.0 };
             // SAFETY: as above.
-            unsafe { OfDepth::<T, K>(part).all::<V>() }
+            unsafe { OfDepth::<T, K>(part).all::<V>(far) }
         }
     }
 }
@@ -115,14 +119,14 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 impl<T: Float, const K: usize> OfDepth<T, K> {
     /// Some vectors of columns after the other.
     #[inline(always)]
-    unsafe fn all<V: Vector<T>>(&self) {
+    unsafe fn all<V: Vector<T>>(&self, far: bool) {
         let (cols, most) = (self.0.c.cols, const { together(K) });
         let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
         // SAFETY: the caller's promise.
         unsafe {
             while vectors > most {
                 let some = most.min(2);
-                self.some::<V>(j, some * V::LANES);
+                self.some::<V>(j, some * V::LANES, far);
                 j += some * V::LANES;
                 vectors -= some;
             }
@@ -130,18 +134,18 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             if matches!(self.0.c.start, Start::Zero) {
                 j = cols - vectors * V::LANES;
             }
-            self.some::<V>(j, cols - j);
+            self.some::<V>(j, cols - j, far);
         }
     }
 
     #[inline(always)]
-    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize) {
+    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, far: bool) {
         // SAFETY: the caller's promise.
         unsafe {
             match cols.div_ceil(V::LANES) {
-                1 => self.down::<V, 1>(j, cols),
-                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols),
-                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols),
+                1 => self.down::<V, 1>(j, cols, far),
+                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, far),
+                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, far),
                 _ => unreachable!(),
             }
         }
@@ -152,7 +156,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     /// If they are all that there are, and nothing is added to them, then each row is written with full vectors, and what
     /// lies behind it is overwritten by the next rows: that is faster than a mask.
     #[inline(always)]
-    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize) {
+    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, far: bool) {
         let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
         let last = cols - (N - 1) * V::LANES;
         let behind = (V::LANES - last).div_ceil(cols);
@@ -168,6 +172,9 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             if let Start::Zero = c.start {
                 for i in 0..full {
                     let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
+                    if far {
+                        prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
+                    }
                     for v in 0..N {
                         sums[v].store(to.wrapping_add(v * V::LANES));
                     }
@@ -176,6 +183,9 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
+                if far {
+                    prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
+                }
                 let row = match c.start {
                     Start::Zero => sums,
                     Start::At { from, row } => add_rows(load_row(from.wrapping_add(i * row), last), sums),
@@ -199,6 +209,15 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             sums
         }
+    }
+}
+
+/// Asks for the cache lines of N vectors.
+#[inline(always)]
+unsafe fn prefetch<T: Float, V: Vector<T>, const N: usize>(at: *const T) {
+    for v in 0..N {
+        // SAFETY: the processor has the instruction set, as the caller promises.
+        unsafe { V::prefetch(at.wrapping_add(v * V::LANES)) }
     }
 }
 
