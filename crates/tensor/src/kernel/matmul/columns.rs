@@ -19,8 +19,8 @@ pub(super) struct Columns<T> {
     pub(super) c: Block<T>,
 }
 
-/// The elements of the largest tile: 12 rows of two vectors of 16.
-const TILE: usize = 384;
+/// The elements of the largest tile: fewer than 32 vectors of 16.
+const TILE: usize = 512;
 
 impl<T: Float> VectorKernel<T> for Columns<T> {
     #[inline(always)]
@@ -31,7 +31,7 @@ impl<T: Float> VectorKernel<T> for Columns<T> {
         let groups = Shares::new(c.cols, V::ROWS);
         for number in 0..groups.count() {
             let (j, cols) = groups.part(number);
-            let width = vectors(cols) * V::LANES;
+            let width = vectors(cols, V::REGISTERS) * V::LANES;
             for i in (0..c.rows).step_by(width) {
                 let rows = width.min(c.rows - i);
                 let tile = Block { at, stride: width, rows: cols, cols: rows, start: Start::Zero };

@@ -68,7 +68,7 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
 /// takes no less time for having fewer vectors.
 #[inline(always)]
 fn width<T: Float, V: Vector<T>>(c: Block<T>) -> usize {
-    let (all, most) = (c.cols.div_ceil(V::LANES), vectors(c.rows));
+    let (all, most) = (c.cols.div_ceil(V::LANES), vectors(c.rows, V::REGISTERS));
     if all <= most {
         return all.max(1) * V::LANES;
     }

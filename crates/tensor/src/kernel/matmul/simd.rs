@@ -12,6 +12,7 @@ pub(super) const WIDEST: usize = 16;
 /// A vector register of `T`, and how many of them the kernels may hold at a time.
 pub(super) trait Vector<T: Float>: Copy {
     const LANES: usize;
+    const REGISTERS: usize;
     /// The most rows of a tile of the outer-product kernel.
     const ROWS: usize;
     /// The largest tile of the dot-product kernel: rows, and columns.
@@ -77,13 +78,14 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
 /// The constants of a vector.
 struct Sizes {
     lanes: usize,
+    registers: usize,
     rows: usize,
     shallow: usize,
 }
 
 impl Sizes {
     fn of<T: Float, V: Vector<T>>() -> Sizes {
-        Sizes { lanes: V::LANES, rows: V::ROWS, shallow: V::SHALLOW }
+        Sizes { lanes: V::LANES, registers: V::REGISTERS, rows: V::ROWS, shallow: V::SHALLOW }
     }
 
     fn on<T: Float>(isa: Isa) -> Sizes {
@@ -100,6 +102,11 @@ impl Sizes {
 /// The elements of a vector on an instruction set.
 pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
     Sizes::on::<T>(isa).lanes
+}
+
+/// The vector registers of an instruction set.
+pub(super) fn registers<T: Float>(isa: Isa) -> usize {
+    Sizes::on::<T>(isa).registers
 }
 
 /// The most rows of a tile on an instruction set.
@@ -127,6 +134,7 @@ struct Portable<T>([T; 4]);
 
 impl<T: Float> Vector<T> for Portable<T> {
     const LANES: usize = 4;
+    const REGISTERS: usize = 16;
     const ROWS: usize = 4;
     const DOTS: usize = 2;
     const SHALLOW: usize = 1;

@@ -131,11 +131,16 @@ impl<T> Block<T> {
 
 /// The vectors of columns of a tile. Few rows go with many, because a multiply-add takes four cycles or more, and the
 /// processor needs eight at a time to be busy.
-pub(super) const fn vectors(rows: usize) -> usize {
-    match rows {
-        1 => 9,
-        2 => 5,
-        3 => 3,
+pub(super) const fn vectors(rows: usize, registers: usize) -> usize {
+    match (rows, registers) {
+        (1, _) => 9,
+        (2, 32..) => 8,
+        (2, _) => 5,
+        (3, 32..) => 6,
+        (3, _) => 3,
+        (4, 32..) => 5,
+        (5..7, 32..) => 4,
+        (7..10, 32..) => 3,
         _ => 2,
     }
 }
@@ -151,14 +156,14 @@ pub(super) const fn vectors(rows: usize) -> usize {
 /// block for writing. The block is no larger than said, and the rows of b are contiguous.
 #[inline(always)]
 pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows) * V::LANES).contains(&c.cols));
+    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows, V::REGISTERS) * V::LANES).contains(&c.cols));
     debug_assert!(b.col == 1 || depth.rows() == 0);
     macro_rules! tiles {
         ($($rows:literal: $($vectors:literal)*;)*) => {
             match (c.rows, c.cols.div_ceil(V::LANES)) {
                 $($(
                     // SAFETY: the caller's promise.
-                    ($rows, $vectors) if const { $rows <= V::ROWS } => unsafe {
+                    ($rows, $vectors) if const { $rows <= V::ROWS && $vectors <= vectors($rows, V::REGISTERS) } => unsafe {
                         V::call(OuterTile::<T, $rows, $vectors> { depth, a, b, c })
                     },
                 )*)*
@@ -168,9 +173,12 @@ pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: 
     }
     tiles! {
         1: 1 2 3 4 5 6 7 8 9;
-        2: 1 2 3 4 5;
-        3: 1 2 3;
-        4: 1 2; 5: 1 2; 6: 1 2; 7: 1 2; 8: 1 2; 9: 1 2; 10: 1 2; 11: 1 2; 12: 1 2;
+        2: 1 2 3 4 5 6 7 8;
+        3: 1 2 3 4 5 6;
+        4: 1 2 3 4 5;
+        5: 1 2 3 4; 6: 1 2 3 4;
+        7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
+        10: 1 2; 11: 1 2; 12: 1 2;
     }
 }
 
