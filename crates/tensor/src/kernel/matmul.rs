@@ -30,7 +30,6 @@ use std::ops::Range;
 
 use self::columns::Columns;
 use self::dots::Dots;
-use self::panels::Panels;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
 use self::tile::{Block, Start, Tile, View};
 use super::cpu::{Isa, isa};
@@ -165,9 +164,6 @@ enum Choice {
     Panels,
 }
 
-/// The columns of a task at most.
-const TASK_COLS: usize = 256;
-
 /// Tasks cut columns at multiples of this, a panel of b with AVX-512 and f32.
 const COL_UNIT: usize = 32;
 
@@ -245,25 +241,14 @@ impl<T: Float> Product<T> {
                 unsafe { simd::run(isa, Columns { k, a, b, c }) }
             }),
             Choice::Dots => {
-                let cut = Cut::new((c.rows, c.cols), 1, tasks);
+                let cut = Cut::new(c.rows, c.rows, c.cols, COL_UNIT, tasks);
                 split::each(cut.tasks(), nanoseconds, |task| {
                     let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
                     let (a, b, c) = (a.from(rows.start, 0), b.from(0, j), c.part(rows.start, j, rows.len(), cols));
                     unsafe { simd::run(isa, Dots { k, a, b, c }) }
                 });
             }
-            Choice::Panels => {
-                let tall = simd::tile_rows::<T>(isa);
-                let cut = Cut::new((c.rows, c.cols), tall, tasks);
-                // A copy of b repays itself where enough rows read it, and from beyond the second cache.
-                let far = b.row.saturating_mul(k) > FAR / size_of::<T>();
-                let pack_b = k > 0 && (b.col != 1 || far && c.rows > 48);
-                split::each(cut.tasks(), nanoseconds, |task| {
-                    let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
-                    let (b, c) = (b.from(0, j), c.part(0, j, c.rows, cols));
-                    unsafe { simd::run(isa, Panels { k, a, b, c, numbers, pack_b }) }
-                });
-            }
+            Choice::Panels => self.by_panels(tasks, nanoseconds),
         }
     }
 }
@@ -272,30 +257,27 @@ impl<T: Float> Product<T> {
 struct Cut {
     panels: usize,
     cols: usize,
+    /// The columns of a task are cut at multiples of this.
+    unit: usize,
     down: usize,
     across: usize,
 }
 
 impl Cut {
     /// Halves the longer sides of the largest possible tasks until there are enough: square ones read a and b least
-    /// often.
-    fn new(c: (usize, usize), tall: usize, tasks: usize) -> Cut {
-        let (rows, cols) = c;
-        let panels = rows.div_ceil(tall);
-        if tasks == 1 && cols <= TASK_COLS {
-            return Cut { panels, cols, down: 1, across: 1 };
-        }
-        let (mut down, mut across) = (1, cols.div_ceil(TASK_COLS));
+    /// often. The output has so many rows, in so many panels, and so many columns.
+    fn new(rows: usize, panels: usize, cols: usize, unit: usize, tasks: usize) -> Cut {
+        let (mut down, mut across) = (1, 1);
         while down * across < tasks {
             let (rows, cols) = (rows / down, cols / across);
             match () {
-                _ if cols >= rows && cols > COL_UNIT => across *= 2,
-                _ if rows > tall => down = (2 * down).min(panels),
-                _ if cols > COL_UNIT => across *= 2,
+                _ if cols >= rows && cols > unit => across *= 2,
+                _ if down < panels => down = (2 * down).min(panels),
+                _ if cols > unit => across *= 2,
                 _ => break,
             }
         }
-        Cut { panels, cols, down, across }
+        Cut { panels, cols, unit, down, across }
     }
 
     fn tasks(&self) -> usize {
@@ -304,7 +286,7 @@ impl Cut {
 
     /// The first column of a task, and how many it has.
     fn columns(&self, task: usize) -> (usize, usize) {
-        part(self.cols, self.across, task % self.across, COL_UNIT)
+        part(self.cols, self.across, task % self.across, self.unit)
     }
 
     fn panels(&self, task: usize) -> Range<usize> {

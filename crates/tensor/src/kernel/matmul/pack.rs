@@ -1,5 +1,8 @@
 //! Copies of operands, in the order in which the tiles read them.
 
+use std::ops::Range;
+
+use super::panels::Shares;
 use super::simd::{self, Vector, VectorKernel};
 use super::tile::View;
 use crate::float::Float;
@@ -30,15 +33,22 @@ impl<T: Float> VectorKernel<T> for Pack<'_, T> {
             return unsafe { copy_rows::<T, V>(from, depth, cols, width, to.as_mut_ptr()) };
         }
         for j in (0..cols).step_by(width) {
-            let (from, to, stride) = (from.from(0, j), &mut to[j * depth..], width.min(padded - j));
-            let width = stride.min(cols - j);
-            // SAFETY: as above.
-            unsafe {
-                match V::LANES {
-                    _ if from.row != 1 => copy_any(from, depth, width, stride, to),
-                    16 => transpose::<T, V, 16>(from, depth, width, stride, to.as_mut_ptr()),
-                    8 => transpose::<T, V, 8>(from, depth, width, stride, to.as_mut_ptr()),
-                    _ => transpose::<T, V, 4>(from, depth, width, stride, to.as_mut_ptr()),
+            let (stride, width) = (width.min(padded - j), width.min(cols - j));
+            if from.row != 1 {
+                // SAFETY: as above.
+                unsafe { copy_any(from.from(0, j), depth, width, stride, &mut to[j * depth..]) }
+                continue;
+            }
+            for v in (j..j + width).step_by(V::LANES) {
+                let (from, some) = (from.from(0, v), V::LANES.min(cols - v));
+                let to = to[j * depth + (v - j)..].as_mut_ptr();
+                // SAFETY: as above; the stride is a multiple of the lanes.
+                unsafe {
+                    match V::LANES {
+                        16 => transpose::<T, V, 16>(from, depth, some, to, stride, 16),
+                        8 => transpose::<T, V, 8>(from, depth, some, to, stride, 8),
+                        _ => transpose::<T, V, 4>(from, depth, some, to, stride, 4),
+                    }
                 }
             }
         }
@@ -71,37 +81,34 @@ unsafe fn copy_rows<T: Float, V: Vector<T>>(from: View<T>, depth: usize, cols: u
     }
 }
 
-/// Columns are contiguous; square blocks are turned in registers.
+/// Up to N columns, which are contiguous, as rows that are `stride` apart: square blocks are turned in registers. Of each row
+/// so many elements may be written.
 #[inline(always)]
 unsafe fn transpose<T: Float, V: Vector<T>, const N: usize>(
     from: View<T>,
     depth: usize,
-    width: usize,
-    stride: usize,
+    cols: usize,
     to: *mut T,
+    stride: usize,
+    room: usize,
 ) {
-    debug_assert!(N == V::LANES);
-    let whole = depth / N * N;
-    for v in (0..width).step_by(N) {
-        let (from, to, width) = (from.from(0, v), to.wrapping_add(v), width - v);
-        // SAFETY: every column has `depth` elements, and in each row there is room for a vector, as the stride is a
-        // multiple of its size.
-        unsafe {
-            for p in (0..whole).step_by(N) {
-                for j in 0..N {
-                    V::prefetch(from.from(p + 4 * N, j).at);
-                }
-                let columns = load_columns::<T, V, N>(from.from(p, 0), width, |at| V::load(at));
-                for (i, row) in interleave(columns, N.ilog2()).into_iter().enumerate() {
-                    row.store(to.wrapping_add((p + i) * stride));
-                }
+    debug_assert!(N == V::LANES && (1..=N).contains(&cols) && room >= cols);
+    // SAFETY: every column has `depth` elements, and in each row there is so much room.
+    unsafe {
+        for p in (0..depth).step_by(N) {
+            let (block, deep) = (from.from(p, 0), N.min(depth - p));
+            let columns = if deep == N {
+                load_columns::<T, V, N>(block, cols, |at| V::load(at))
+            } else {
+                load_columns::<T, V, N>(block, cols, |at| V::load_first(at, deep))
+            };
+            // The columns behind these, once these are read: at some distances they displace them.
+            for j in 0..cols {
+                V::prefetch(block.from(0, cols + j).at);
             }
-            if whole < depth {
-                let rest = depth - whole;
-                let columns = load_columns::<T, V, N>(from.from(whole, 0), width, |at| V::load_first(at, rest));
-                for (i, row) in interleave(columns, N.ilog2()).into_iter().enumerate().take(rest) {
-                    row.store(to.wrapping_add((whole + i) * stride));
-                }
+            for (q, row) in interleave(columns, N.ilog2()).into_iter().enumerate().take(deep) {
+                let to = to.wrapping_add((p + q) * stride);
+                if room >= N { row.store(to) } else { row.store_first(to, cols) }
             }
         }
     }
@@ -146,6 +153,79 @@ unsafe fn copy_any<T: Float>(from: View<T>, depth: usize, width: usize, stride: 
             // SAFETY: element (p, j) lies inside the matrix.
             *to = unsafe { *from.from(p, j).at };
         }
+    }
+}
+
+/// Writes some of the panels that the rows of `from` fall into, of `depth` columns, so that a tile reads its rows from one
+/// place to the next: element (i, p) of a panel of `rows` rows lies at `p · rows + i`. The panels lie one after the other,
+/// each with a gap behind it, because distances of whole pages displace each other from the first cache.
+///
+/// `from` is valid for its rows and the depth.
+pub(super) struct PackPanels<'a, T> {
+    pub(super) from: View<T>,
+    pub(super) depth: usize,
+    pub(super) panels: Shares,
+    pub(super) numbers: Range<usize>,
+    pub(super) to: &'a mut [T],
+}
+
+impl<T> PackPanels<'_, T> {
+    /// The elements between panels.
+    pub(super) const GAP: usize = 16;
+
+    /// Where a panel of those that begin with panel `first` lies.
+    #[inline(always)]
+    pub(super) fn place(panels: Shares, first: usize, number: usize, depth: usize) -> usize {
+        (panels.part(number).0 - panels.part(first).0) * depth + (number - first) * Self::GAP
+    }
+}
+
+impl<T: Float> VectorKernel<T> for PackPanels<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let PackPanels { from, depth, panels, numbers, to } = self;
+        let first = numbers.start;
+        assert!(Self::place(panels, first, numbers.end, depth) <= to.len());
+        let place = |number| to.as_ptr().cast_mut().wrapping_add(Self::place(panels, first, number, depth));
+        // SAFETY: the caller's promise, and `to` holds the panels, as just checked.
+        unsafe {
+            if from.row == 1 {
+                // A column of all panels at a time: they may be pages apart.
+                for p in 0..depth {
+                    for number in numbers.clone() {
+                        let (i, rows) = panels.part(number);
+                        copy_column::<T, V>(from.from(i, p).at, rows, place(number).wrapping_add(p * rows));
+                    }
+                }
+                return;
+            }
+            for number in numbers {
+                let ((i, rows), to) = (panels.part(number), place(number));
+                let from = from.from(i, 0).transposed();
+                if from.row != 1 {
+                    copy_any(from, depth, rows, rows, std::slice::from_raw_parts_mut(to, rows * depth));
+                    continue;
+                }
+                for i in (0..rows).step_by(V::LANES) {
+                    let (from, to, some) = (from.from(0, i), to.wrapping_add(i), V::LANES.min(rows - i));
+                    match V::LANES {
+                        16 => transpose::<T, V, 16>(from, depth, some, to, rows, some),
+                        8 => transpose::<T, V, 8>(from, depth, some, to, rows, some),
+                        _ => transpose::<T, V, 4>(from, depth, some, to, rows, some),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Copies a few elements.
+#[inline(always)]
+unsafe fn copy_column<T: Float, V: Vector<T>>(from: *const T, len: usize, to: *mut T) {
+    for i in (0..len).step_by(V::LANES) {
+        let some = V::LANES.min(len - i);
+        // SAFETY: the caller's promise.
+        unsafe { V::load_first(from.wrapping_add(i), some).store_first(to.wrapping_add(i), some) }
     }
 }
 

@@ -1,65 +1,291 @@
-//! Products by register tiles, over a as it lies and over b as it lies or packed.
+//! Products by register tiles. Operands are copied first where that pays, block by block and by all threads together, into
+//! panels that the tiles read from one end to the other; else they are read where they lie.
 
 use std::ops::Range;
 
-use super::pack::Pack;
-use super::simd::{Vector, VectorKernel};
+use super::pack::{Pack, PackPanels};
+use super::simd::{self, Vector, VectorKernel};
 use super::tile::{Block, Depth, View, outer, vectors};
+use super::{Cut, Product};
 use crate::float::Float;
+use crate::kernel::split::{self, Parts};
 use crate::storage::Storage;
 
 /// The depth that is multiplied at a time. A panel of b, two vectors wide, then takes 32 KiB of the first cache with
 /// AVX-512, where it stays while the rows of a pass by from the second.
 pub(super) const DEPTH: usize = 256;
 
-/// Of b, as much is packed at a time as leaves half of a small second cache to a.
-const PACKED_BYTES: usize = 1 << 17;
+/// The elements of b that are copied at a time, unless one [`DEPTH`] of its columns has more; its columns at most; and the
+/// panels of a.
+const PACKED: usize = 1 << 17;
+const COLUMNS: usize = 4096;
+const FEW: usize = 256;
+const PANELS: usize = 128;
 
-/// The rows that are multiplied by a group of columns at a time: at this depth they take half of a second cache of 1 MiB
-/// in f32, and are read once for each panel of the group.
-const ROWS: usize = 512;
+/// The rows of a that pass by a panel of b before the next one: at this depth they take a part of a second cache of 1 MiB.
+/// Rows that lie apart take more time to come than a panel of b.
+const ROWS: usize = 192;
+const ROWS_APART: usize = 512;
 
 /// What may stay in the first cache.
 const NEAR_BYTES: usize = 1 << 15;
 
-/// c = start + a·b by tiles of rows × vectors, for some of the panels that the rows of c fall into. b must be packed
-/// unless its rows are contiguous.
-pub(super) struct Panels<T> {
-    pub(super) k: usize,
-    pub(super) a: View<T>,
-    pub(super) b: View<T>,
-    pub(super) c: Block<T>,
-    pub(super) numbers: Range<usize>,
-    pub(super) pack_b: bool,
+/// The nanoseconds from which on all threads copy operands together, before any multiplies: below, each copies what it needs
+/// without waiting for others, though some copy the same.
+const TOGETHER: usize = 400_000;
+
+/// The panels that a task copies at most, and how many elements are copied in a nanosecond.
+const TASK: usize = 4;
+const RATE: usize = 2;
+
+/// A product, and how it falls into tiles.
+#[derive(Clone, Copy)]
+struct Grid<T> {
+    a: View<T>,
+    b: View<T>,
+    c: Block<T>,
+    /// The stretches of the depth, and the panels of rows.
+    depths: Shares,
+    rows: Shares,
+    /// The columns of a panel, all but the last.
+    width: usize,
+    /// The elements of a vector.
+    lanes: usize,
 }
 
-impl<T: Float> VectorKernel<T> for Panels<T> {
-    #[inline(always)]
-    unsafe fn run<V: Vector<T>>(self) {
-        let Panels { k, b, c, pack_b, .. } = self;
-        let depth = k.clamp(1, DEPTH);
-        let width = width::<T, V>(c);
-        let (mut group, mut len) = (c.cols.max(1), 0);
-        if pack_b {
-            group = (PACKED_BYTES / (depth * size_of::<T>())).max(width) / width * width;
-            len = group.min(c.cols.next_multiple_of(V::LANES)) * depth;
-        }
-        let mut room = if len == 0 { Storage::Empty } else { Storage::recycled(len) };
-        let room = room.unique_mut().unwrap_or_default();
-        let mut c = c;
+/// A part of a product: stretches of its depth, panels of its rows, and columns from one panel's beginning on.
+#[derive(Clone)]
+struct Part {
+    depths: Range<usize>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+}
+
+/// Where the operands of a part have been copied to, if they have.
+#[derive(Clone, Copy)]
+struct Copies<T> {
+    a: Option<View<T>>,
+    b: Option<View<T>>,
+}
+
+impl<T: Float> Product<T> {
+    /// The product by register tiles, in at least so many tasks if it is shared; `nanoseconds` is what it takes on one thread.
+    pub(super) fn by_panels(self, tasks: usize, nanoseconds: usize) {
+        let Product { isa, k, a, b, c, .. } = self;
+        let lanes = simd::lanes::<T>(isa);
+        let width = width(c, simd::registers::<T>(isa), lanes);
+        let (depths, rows) = (Shares::new(k, DEPTH), Shares::new(c.rows, simd::tile_rows::<T>(isa)));
+        let grid = Grid { a, b, c, depths, rows, width, lanes };
         // Without any depth, the output is still to be written, once.
-        let nothing = (k == 0).then_some((0, 0));
-        let depths = Shares::new(k, DEPTH);
-        for (p, k) in nothing.into_iter().chain((0..depths.count()).map(|number| depths.part(number))) {
-            for j in (0..c.cols).step_by(group) {
-                let c = c.part(0, j, c.rows, group.min(c.cols - j));
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let b = Right::new::<V>(b.from(p, j), k, c.cols, width, pack_b.then_some(&mut *room));
-                    self.multiply::<V>(p, k, b, c, width);
+        let (depths, rows) = (depths.count().max(1), rows.count());
+        let (pack_a, pack_b) = (self.packs_a(), self.packs_b());
+        if !pack_a && !pack_b {
+            let whole = Part { depths: 0..depths, rows: 0..rows, cols: 0..c.cols };
+            return self.multiply(grid, &whole, Copies { a: None, b: None }, tasks, nanoseconds);
+        }
+        if tasks > 1 && nanoseconds < TOGETHER {
+            return self.apart(tasks, nanoseconds);
+        }
+        let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
+        // Few rows need no more of b at a time than stays near; to many rows, or to a copy of them, it is to last.
+        let near = if tasks == 1 && c.rows <= FEW { PACKED / 2 } else { PACKED };
+        let most = if pack_a || tasks == 1 && c.rows > FEW { COLUMNS } else { near / DEPTH };
+        let blocks = Shares::new(c.cols.div_ceil(width), most.div_ceil(width));
+        for (first, count) in (0..blocks.count()).map(|block| blocks.part(block)) {
+            let cols = first * width..c.cols.min((first + count) * width);
+            let together = (near / (DEPTH * cols.len())).max(1);
+            for first in (0..depths).step_by(together) {
+                let depths = first..depths.min(first + together);
+                for first in (0..rows).step_by(if pack_a { PANELS } else { rows }) {
+                    let rows = first..rows.min(first + if pack_a { PANELS } else { rows });
+                    let part = Part { depths: depths.clone(), rows, cols: cols.clone() };
+                    let to_a = pack_a.then(|| room(&mut room_a, grid.len_a(&part)));
+                    let to_b = pack_b.then(|| room(&mut room_b, grid.len_b(&part)));
+                    let at = |to: &Option<&mut [T]>| to.as_ref().map(|to| View { at: to.as_ptr(), row: 0, col: 0 });
+                    let copies = Copies { a: at(&to_a), b: at(&to_b) };
+                    // The copy of b serves all rows.
+                    self.copy(grid, &part, to_a, if first == 0 { to_b } else { None });
+                    let share = grid.depth(&part) * part.cols.len() * grid.height(&part) / k / c.cols;
+                    self.multiply(grid, &part, copies, tasks, nanoseconds * share / c.rows);
                 }
             }
-            c = c.added_to();
+        }
+    }
+
+    /// In tasks of their own, each with its own copies.
+    fn apart(self, tasks: usize, nanoseconds: usize) {
+        let Product { isa, a, b, c, .. } = self;
+        let panels = Shares::new(c.rows, simd::tile_rows::<T>(isa));
+        let cut = Cut::new(c.rows, panels.count(), c.cols, super::COL_UNIT, tasks);
+        split::each(cut.tasks(), nanoseconds, |task| {
+            let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
+            let i = panels.part(numbers.start).0;
+            let rows = panels.part(numbers.end).0 - i;
+            Product { a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols), ..self }.by_panels(1, 0);
+        });
+    }
+
+    /// Whether the rows of a are copied: where they meet many columns, and what a tile reads of them lies so far apart that it
+    /// displaces itself from the first cache.
+    fn packs_a(&self) -> bool {
+        let (rows, cols, k) = (self.c.rows, self.c.cols, self.k);
+        let apart = if self.a.row == 1 {
+            cols >= 256 && self.a.col * size_of::<T>() >= 2048
+        } else {
+            cols >= 768 && (self.a.col != 1 || (self.a.row * size_of::<T>()).is_multiple_of(4096))
+        };
+        apart && k >= 32 && rows >= 24
+    }
+
+    /// Whether the columns of b are copied: where its rows are not contiguous, or enough rows read it, and from beyond the
+    /// second cache.
+    fn packs_b(&self) -> bool {
+        let far = self.b.row.saturating_mul(self.k) > super::FAR / size_of::<T>();
+        self.k > 0 && (self.b.col != 1 || far && self.c.rows > 48)
+    }
+
+    /// Copies the operands of a part.
+    fn copy(&self, grid: Grid<T>, part: &Part, a: Option<&mut [T]>, b: Option<&mut [T]>) {
+        let elements = a.as_ref().map_or(0, |a| a.len()) + b.as_ref().map_or(0, |b| b.len());
+        let panels = part.cols.len().div_ceil(grid.width);
+        let each = (panels / TASK).clamp(1, TASK);
+        let left = if a.is_some() { part.rows.len().div_ceil(TASK) } else { 0 };
+        let right = if b.is_some() { panels.div_ceil(each) } else { 0 };
+        let (a, b) = (a.map(Parts::new), b.map(Parts::new));
+        let depths = part.depths.len();
+        // A thread copies the columns that it is about to multiply, and all of their depth.
+        split::each((left + right) * depths, elements / RATE, |task| {
+            let (group, number) = (task / depths, part.depths.start + task % depths);
+            let (p, depth) = grid.depths.part(number);
+            if let (Some(a), true) = (&a, group < left) {
+                let first = part.rows.start + group * TASK;
+                let numbers = first..part.rows.end.min(first + TASK);
+                let place = |row| grid.place_a(part, number, row);
+                // SAFETY: no other task has these panels; the product is checked, and the processor has the instruction set.
+                unsafe {
+                    let to = a.part(place(first)..place(numbers.end));
+                    simd::run(self.isa, PackPanels { from: grid.a.from(0, p), depth, panels: grid.rows, numbers, to });
+                }
+            } else if let Some(b) = &b {
+                let first = part.cols.start + (group - left) * each * grid.width;
+                let cols = (each * grid.width).min(part.cols.end - first);
+                let place = grid.place_b(part, number, first);
+                // SAFETY: as above.
+                unsafe {
+                    let to = b.part(place..place + cols.next_multiple_of(grid.lanes) * depth);
+                    simd::run(self.isa, Pack { from: grid.b.from(p, first), depth, cols, width: grid.width, to });
+                }
+            }
+        });
+    }
+
+    /// Multiplies a part, task by task.
+    fn multiply(&self, grid: Grid<T>, part: &Part, copies: Copies<T>, tasks: usize, nanoseconds: usize) {
+        let unit = if copies.b.is_some() { grid.width } else { super::COL_UNIT };
+        let cut = Cut::new(grid.height(part), part.rows.len(), part.cols.len(), unit, tasks);
+        split::each(cut.tasks(), nanoseconds, |task| {
+            let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
+            let rows = part.rows.start + rows.start..part.rows.start + rows.end;
+            let cols = part.cols.start + j..part.cols.start + j + cols;
+            // SAFETY: the product is checked, the processor has the instruction set, and no other task writes this part of c.
+            unsafe { simd::run(self.isa, Panels { grid, part, copies, rows, cols }) }
+        });
+    }
+}
+
+/// A buffer of so many elements.
+fn room<T: Float>(storage: &mut Storage<T>, len: usize) -> &mut [T] {
+    // Two elements at least, so that it is a buffer.
+    if storage.as_slice().len() < len {
+        *storage = Storage::recycled(len.max(2));
+    }
+    &mut storage.unique_mut().expect("new")[..len]
+}
+
+impl<T> Grid<T> {
+    /// The rows of a part.
+    #[inline(always)]
+    fn height(&self, part: &Part) -> usize {
+        self.rows.part(part.rows.end).0 - self.rows.part(part.rows.start).0
+    }
+
+    /// The depth of a part.
+    #[inline(always)]
+    fn depth(&self, part: &Part) -> usize {
+        self.depths.part(part.depths.end).0 - self.depths.part(part.depths.start).0
+    }
+
+    /// Where the copy of a panel of rows lies, for a stretch of the depth. The panels have gaps between them.
+    #[inline(always)]
+    fn place_a(&self, part: &Part, depth: usize, row: usize) -> usize {
+        let ((p, k), before) = (self.depths.part(depth), depth - part.depths.start);
+        let block = (p - self.depths.part(part.depths.start).0) * self.height(part);
+        let panel = PackPanels::<T>::place(self.rows, part.rows.start, row, k);
+        block + before * part.rows.len() * PackPanels::<T>::GAP + panel
+    }
+
+    /// Where the copy of the panel that begins at a column lies, for a stretch of the depth.
+    #[inline(always)]
+    fn place_b(&self, part: &Part, depth: usize, col: usize) -> usize {
+        let (p, k) = self.depths.part(depth);
+        let padded = part.cols.len().next_multiple_of(self.lanes);
+        (p - self.depths.part(part.depths.start).0) * padded + (col - part.cols.start) * k
+    }
+
+    fn len_a(&self, part: &Part) -> usize {
+        self.depth(part) * self.height(part) + part.depths.len() * part.rows.len() * PackPanels::<T>::GAP
+    }
+
+    fn len_b(&self, part: &Part) -> usize {
+        self.depth(part) * part.cols.len().next_multiple_of(self.lanes)
+    }
+}
+
+/// Some panels of rows and some columns of a part, on one thread.
+struct Panels<'a, T> {
+    grid: Grid<T>,
+    part: &'a Part,
+    copies: Copies<T>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+}
+
+impl<T: Float> VectorKernel<T> for Panels<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        let Panels { grid, part, copies, rows, cols } = self;
+        let width = match copies.b {
+            Some(_) => grid.width,
+            None => width(Block { cols: cols.len(), ..grid.c }, V::REGISTERS, V::LANES),
+        };
+        let at_a_time = if copies.a.is_some() { ROWS } else { ROWS_APART } / V::ROWS;
+        let across = cols.len().div_ceil(width);
+        for number in part.depths.clone() {
+            let (p, k) = grid.depths.part(number);
+            let c = if number == 0 { grid.c } else { grid.c.added_to() };
+            // The output is written fastest along its rows, but b has to be near for that.
+            let by_row = k * size_of::<T>() * cols.len() <= NEAR_BYTES;
+            for first in rows.clone().step_by(at_a_time) {
+                let rows = first..rows.end.min(first + at_a_time);
+                for (row, col) in tiles(rows, across, by_row) {
+                    let ((i, rows), j) = (grid.rows.part(row), cols.start + col * width);
+                    let a = match copies.a {
+                        Some(View { at, .. }) => {
+                            View { at: at.wrapping_add(grid.place_a(part, number, row)), row: 1, col: rows }
+                        }
+                        None => grid.a.from(i, p),
+                    };
+                    let b = match copies.b {
+                        Some(View { at, .. }) => {
+                            let left = part.cols.len().next_multiple_of(V::LANES) - (j - part.cols.start);
+                            View { at: at.wrapping_add(grid.place_b(part, number, j)), row: width.min(left), col: 1 }
+                        }
+                        None => grid.b.from(p, j),
+                    };
+                    // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
+                    unsafe { outer::<T, V>(Depth::one_run(k), a, b, c.part(i, j, rows, width.min(cols.end - j))) }
+                }
+            }
         }
     }
 }
@@ -67,64 +293,12 @@ impl<T: Float> VectorKernel<T> for Panels<T> {
 /// The columns of a panel: in the fewest panels, and of these as even ones as whole vectors allow, since a tile of few rows
 /// takes no less time for having fewer vectors.
 #[inline(always)]
-fn width<T: Float, V: Vector<T>>(c: Block<T>) -> usize {
-    let (all, most) = (c.cols.div_ceil(V::LANES), vectors(c.rows, V::REGISTERS));
+fn width<T>(c: Block<T>, registers: usize, lanes: usize) -> usize {
+    let (all, most) = (c.cols.div_ceil(lanes), vectors(c.rows, registers));
     if all <= most {
-        return all.max(1) * V::LANES;
+        return all.max(1) * lanes;
     }
-    all.div_ceil(all.div_ceil(most)) * V::LANES
-}
-
-impl<T: Float> Panels<T> {
-    /// A group of columns, over `k` of the depth from `p` on.
-    #[inline(always)]
-    unsafe fn multiply<V: Vector<T>>(&self, p: usize, k: usize, b: Right<T>, c: Block<T>, width: usize) {
-        let panels = Shares::new(c.rows, V::ROWS);
-        // The output is written fastest along its rows, but b has to be near for that.
-        let by_row = k * size_of::<T>() * c.cols <= NEAR_BYTES;
-        for first in self.numbers.clone().step_by(ROWS / V::ROWS) {
-            let numbers = first..self.numbers.end.min(first + ROWS / V::ROWS);
-            for (row, col) in tiles(numbers, c.cols.div_ceil(width), by_row) {
-                let ((i, rows), j) = (panels.part(row), col * width);
-                // SAFETY: the caller's promise; a packed panel holds the columns of the tile.
-                unsafe {
-                    let (a, c) = (self.a.from(i, p), c.part(i, j, rows, width.min(c.cols - j)));
-                    outer::<T, V>(Depth::one_run(k), a, b.panel(k, j), c);
-                }
-            }
-        }
-    }
-}
-
-/// Some columns of b, or a copy of them: panels of whole vectors of columns, each with its rows one after the other.
-#[derive(Clone, Copy)]
-enum Right<T> {
-    Direct(View<T>),
-    Packed {
-        at: *const T,
-        cols: usize,
-        /// The columns of all panels but the last.
-        width: usize,
-    },
-}
-
-impl<T: Float> Right<T> {
-    #[inline(always)]
-    unsafe fn new<V: Vector<T>>(b: View<T>, k: usize, cols: usize, width: usize, room: Option<&mut [T]>) -> Right<T> {
-        let Some(room) = room else { return Right::Direct(b) };
-        // SAFETY: the caller's promise.
-        unsafe { V::call(Pack { from: b, depth: k, cols, width, to: &mut *room }) }
-        Right::Packed { at: room.as_ptr(), cols: cols.next_multiple_of(V::LANES), width }
-    }
-
-    /// The panel that begins at column `j`.
-    #[inline(always)]
-    fn panel(self, k: usize, j: usize) -> View<T> {
-        match self {
-            Right::Direct(b) => b.from(0, j),
-            Right::Packed { at, cols, width } => View { at: at.wrapping_add(j * k), row: width.min(cols - j), col: 1 },
-        }
-    }
+    all.div_ceil(all.div_ceil(most)) * lanes
 }
 
 /// 0..len in the fewest parts of at most `size`, as even as they come.

@@ -103,15 +103,17 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
         let Shallow { a, c, .. } = self.0;
         let row = size_of::<T>() * c.stride;
         let far = row * c.rows > NEAR;
+        // Lines that take long enough to compute arrive in time by themselves.
+        let fetch = K < 8 && far;
         if c.cols <= const { together(K) } * V::LANES {
             // SAFETY: the caller's promise.
-            return unsafe { self.some::<V>(0, c.cols, far) };
+            return unsafe { self.some::<V>(0, c.cols, fetch) };
         }
         let most = if row > LONG || far { ROWS } else { c.rows };
         for i in (0..c.rows).step_by(most) {
             let part = Shallow { a: a.from(i, 0), c: c.part(i, 0, most.min(c.rows - i), c.cols), ..self.0 };
             // SAFETY: as above.
-            unsafe { OfDepth::<T, K>(part).all::<V>(far) }
+            unsafe { OfDepth::<T, K>(part).all::<V>(fetch) }
         }
     }
 }
@@ -119,14 +121,14 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 impl<T: Float, const K: usize> OfDepth<T, K> {
     /// Some vectors of columns after the other.
     #[inline(always)]
-    unsafe fn all<V: Vector<T>>(&self, far: bool) {
+    unsafe fn all<V: Vector<T>>(&self, fetch: bool) {
         let (cols, most) = (self.0.c.cols, const { together(K) });
         let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
         // SAFETY: the caller's promise.
         unsafe {
             while vectors > most {
                 let some = most.min(2);
-                self.some::<V>(j, some * V::LANES, far);
+                self.some::<V>(j, some * V::LANES, fetch);
                 j += some * V::LANES;
                 vectors -= some;
             }
@@ -134,18 +136,18 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             if matches!(self.0.c.start, Start::Zero) {
                 j = cols - vectors * V::LANES;
             }
-            self.some::<V>(j, cols - j, far);
+            self.some::<V>(j, cols - j, fetch);
         }
     }
 
     #[inline(always)]
-    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, far: bool) {
+    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, fetch: bool) {
         // SAFETY: the caller's promise.
         unsafe {
             match cols.div_ceil(V::LANES) {
-                1 => self.down::<V, 1>(j, cols, far),
-                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, far),
-                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, far),
+                1 => self.down::<V, 1>(j, cols, fetch),
+                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, fetch),
+                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, fetch),
                 _ => unreachable!(),
             }
         }
@@ -156,7 +158,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     /// If they are all that there are, and nothing is added to them, then each row is written with full vectors, and what
     /// lies behind it is overwritten by the next rows: that is faster than a mask.
     #[inline(always)]
-    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, far: bool) {
+    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, fetch: bool) {
         let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
         let last = cols - (N - 1) * V::LANES;
         let behind = (V::LANES - last).div_ceil(cols);
@@ -172,7 +174,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             if let Start::Zero = c.start {
                 for i in 0..full {
                     let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                    if far {
+                    if fetch {
                         prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
                     }
                     for v in 0..N {
@@ -183,7 +185,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                if far {
+                if fetch {
                     prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
                 }
                 let row = match c.start {

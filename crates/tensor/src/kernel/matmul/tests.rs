@@ -240,6 +240,34 @@ fn large_products_agree() {
     }
 }
 
+/// Operands that are copied into panels: in more than one part, of rows, of columns and of the depth.
+#[test]
+fn copied_operands_agree() {
+    for init in 0..4 {
+        for right in [RowMajor, Transposed, Gaps] {
+            Case::<f32>::new([1600, 33, 260], [Transposed, right], init, noise(12)).agrees();
+            Case::<f32>::new([60, 33, 4200], [RowMajor, right], init, noise(13)).agrees();
+            Case::<f64>::new([520, 270, 300], [SlicedTransposed, right], init, noise(14)).agrees();
+        }
+        Case::<f32>::new([30, 1024, 770], [RowMajor, RowMajor], init, noise(15)).agrees();
+        Case::<f32>::new([25, 600, 800], [Gaps, OneColumn], init, noise(16)).agrees();
+    }
+}
+
+/// Products that are large enough for threads to copy operands together.
+#[test]
+fn copies_are_shared() {
+    for layout in [[Transposed, RowMajor], [RowMajor, Transposed], [Transposed, Transposed]] {
+        for size in [[600, 400, 270], [90, 900, 800]] {
+            let case = Case::<f32>::new(size, layout, 2, noise(17));
+            let one = pool(1).install(|| case.run(matmul));
+            for threads in 2..=4 {
+                assert_eq!(pool(threads).install(|| case.run(matmul)), one, "{size:?}, {layout:?}, {threads} threads");
+            }
+        }
+    }
+}
+
 /// Products of few columns go by tiles of the transposed product, whose rows are shared, over more than one stretch of depth.
 #[test]
 fn few_columns_are_shared() {

@@ -133,10 +133,11 @@ impl<T> Block<T> {
 /// processor needs eight at a time to be busy.
 pub(super) const fn vectors(rows: usize, registers: usize) -> usize {
     match (rows, registers) {
+        (1, 32..) => 16,
         (1, _) => 9,
-        (2, 32..) => 8,
+        (2, 32..) => 10,
         (2, _) => 5,
-        (3, 32..) => 6,
+        (3, 32..) => 7,
         (3, _) => 3,
         (4, 32..) => 5,
         (5..7, 32..) => 4,
@@ -172,9 +173,9 @@ pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: 
         };
     }
     tiles! {
-        1: 1 2 3 4 5 6 7 8 9;
-        2: 1 2 3 4 5 6 7 8;
-        3: 1 2 3 4 5 6;
+        1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        2: 1 2 3 4 5 6 7 8 9 10;
+        3: 1 2 3 4 5 6 7;
         4: 1 2 3 4 5;
         5: 1 2 3 4; 6: 1 2 3 4;
         7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
@@ -215,6 +216,8 @@ macro_rules! rows {
 /// The depth from which on the output is fetched while the products are summed.
 const PREFETCH: usize = 32;
 
+const AHEAD: usize = 4;
+
 /// A tile of R rows and N vectors of columns.
 struct OuterTile<T, const R: usize, const N: usize> {
     depth: Depth,
@@ -227,13 +230,15 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let OuterTile { depth, a, mut b, c } = self;
-        let last = c.cols - (N - 1) * V::LANES;
-        // SAFETY: the caller's promise; `last` is 1..=LANES because the block has N vectors of columns.
+        // The last of several vectors ends with the last column, and may begin among those of the vector before it: a mask
+        // takes as long as a multiply-add.
+        let columns = |v: usize| if v > 0 && v == N - 1 { c.cols - V::LANES } else { v * V::LANES };
+        // SAFETY: the caller's promise; the block has N vectors of columns, of which the last may not be full.
         unsafe {
             if depth.rows() >= PREFETCH {
                 for i in 0..R {
                     for v in 0..N {
-                        V::prefetch(c.at.wrapping_add(i * c.stride + v * V::LANES));
+                        V::prefetch(c.at.wrapping_add(i * c.stride + columns(v)));
                     }
                 }
             }
@@ -245,10 +250,19 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             for head in 0..4 {
                 heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
             }
+            let far = R <= 3 && b.row % V::LANES != 0 && depth.rows() * b.row * size_of::<T>() > 40 << 10;
             for _ in 0..depth.runs {
                 let mut row = b;
                 for _ in 0..depth.run {
-                    let y = load_row::<T, V, N>(row.at, last);
+                    if far {
+                        for v in 0..N {
+                            V::prefetch(row.from(AHEAD, columns(v)).at);
+                        }
+                    }
+                    let mut y = [V::zero(); N];
+                    for v in 0..N {
+                        y[v] = load::<T, V, N>(row.at.wrapping_add(columns(v)), c.cols);
+                    }
                     rows!(R, i => {
                         let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
                         for v in 0..N {
@@ -262,19 +276,29 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 }
                 b.at = b.at.wrapping_add(depth.apart);
             }
-            match c.start {
-                Start::Zero => {
-                    rows!(R, i => { store_row(sums[i], c.at.wrapping_add(i * c.stride), last) });
+            rows!(R, i => {
+                let to = c.at.wrapping_add(i * c.stride);
+                if let Start::At { from, row } = c.start {
+                    // All of them, before any is written where the output is added to.
+                    for v in 0..N {
+                        let old = load::<T, V, N>(from.wrapping_add(i * row + columns(v)), c.cols);
+                        sums[i][v] = old.add(sums[i][v]);
+                    }
                 }
-                Start::At { from, row } => {
-                    rows!(R, i => {
-                        let old = load_row(from.wrapping_add(i * row), last);
-                        store_row(add_rows(old, sums[i]), c.at.wrapping_add(i * c.stride), last);
-                    });
+                for v in 0..N {
+                    let to = to.wrapping_add(columns(v));
+                    if N > 1 { sums[i][v].store(to) } else { sums[i][v].store_first(to, c.cols) }
                 }
-            }
+            });
         }
     }
+}
+
+/// A vector of a row, which has `cols` elements where it is the only one.
+#[inline(always)]
+unsafe fn load<T: Float, V: Vector<T>, const N: usize>(from: *const T, cols: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { if N > 1 { V::load(from) } else { V::load_first(from, cols) } }
 }
 
 /// A row of N vectors, of which the last has `last` elements.
