@@ -137,6 +137,19 @@ pub(crate) fn bring_near<T>(slice: &[T]) {
     let _ = slice;
 }
 
+/// As above, for so many elements behind some of a slice, which need not be there: a hint for any address.
+#[inline(always)]
+pub(crate) fn bring_near_behind<T>(slice: &[T], behind: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for first in (0..slice.len()).step_by(CACHE_LINE / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint that no program can see the effect of, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(behind + first).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, behind);
+}
+
 /// As [`bring_near`], for a slice that will be written.
 #[inline]
 pub(crate) fn bring_near_to_write<T>(slice: &mut [T]) {

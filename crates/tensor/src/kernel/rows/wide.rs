@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 
+use super::super::cpu::bring_near_behind;
 use super::super::reduce::{Fold, LANES, Sum, merge};
 use super::View;
 use crate::float::Float;
@@ -72,6 +73,8 @@ impl<T: Float> View<T> for Wide<'_, T> {
                 }
                 if WRITE {
                     *chunk_mut(self.out, at) = new;
+                    bring_near_behind(x, self.x.len());
+                    bring_near_behind(chunk(self.out, at), self.x.len());
                 }
             },
         );
@@ -132,6 +135,7 @@ impl<T: Float> View<T> for Wide<'_, T> {
                     }
                 }
                 *chunk_mut(self.out, at) = new;
+                bring_near_behind(y, self.x.len());
                 for k in 0..K {
                     *chunk_mut(sums[k], at) = new_sums[k];
                 }
