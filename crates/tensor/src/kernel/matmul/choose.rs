@@ -159,7 +159,7 @@ impl<T: Float> Product<T> {
     /// Whether one register tile computes it, from b as it lies.
     pub(super) fn is_tile(&self) -> bool {
         let Product { isa, k, b, c, .. } = *self;
-        let vectors = tile::vectors(c.rows, simd::registers::<T>(isa));
+        let vectors = tile::vectors(c.rows, simd::wide::<T>(isa));
         let fits = c.rows <= simd::tile_rows::<T>(isa) && c.cols <= vectors * simd::lanes::<T>(isa);
         matches!(self.kernel, Choice::Panels) && fits && b.col == 1 && k <= panels::DEPTH
     }

@@ -31,7 +31,7 @@ impl<T: Float> VectorKernel<T> for Columns<T> {
         let groups = Shares::new(c.cols, V::ROWS);
         for number in 0..groups.count() {
             let (j, cols) = groups.part(number);
-            let width = vectors(cols, V::REGISTERS) * V::LANES;
+            let width = vectors(cols, V::WIDE) * V::LANES;
             for i in (0..c.rows).step_by(width) {
                 let rows = width.min(c.rows - i);
                 let tile = Block { at, stride: width, rows: cols, cols: rows, start: Start::Zero };

@@ -73,7 +73,7 @@ impl<T: Float> Product<T> {
     pub(super) fn by_panels(self, tasks: usize, nanoseconds: usize) {
         let Product { isa, k, a, b, c, .. } = self;
         let lanes = simd::lanes::<T>(isa);
-        let width = width(c, simd::registers::<T>(isa), lanes);
+        let width = width(c, simd::wide::<T>(isa), lanes);
         let (depths, rows) = (Shares::new(k, DEPTH), Shares::new(c.rows, simd::tile_rows::<T>(isa)));
         let grid = Grid { a, b, c, depths, rows, width, lanes };
         // Without any depth, the output is still to be written, once.
@@ -256,7 +256,7 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
         let Panels { grid, part, copies, rows, cols } = self;
         let width = match copies.b {
             Some(_) => grid.width,
-            None => width(Block { cols: cols.len(), ..grid.c }, V::REGISTERS, V::LANES),
+            None => width(Block { cols: cols.len(), ..grid.c }, V::WIDE, V::LANES),
         };
         let at_a_time = if copies.a.is_some() { ROWS } else { ROWS_APART } / V::ROWS;
         let across = cols.len().div_ceil(width);
@@ -293,8 +293,8 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
 /// The columns of a panel: in the fewest panels, and of these as even ones as whole vectors allow, since a tile of few rows
 /// takes no less time for having fewer vectors.
 #[inline(always)]
-fn width<T>(c: Block<T>, registers: usize, lanes: usize) -> usize {
-    let (all, most) = (c.cols.div_ceil(lanes), vectors(c.rows, registers));
+fn width<T>(c: Block<T>, wide: bool, lanes: usize) -> usize {
+    let (all, most) = (c.cols.div_ceil(lanes), vectors(c.rows, wide));
     if all <= most {
         return all.max(1) * lanes;
     }

@@ -12,9 +12,10 @@ pub(super) const WIDEST: usize = 16;
 /// A vector register of `T`, and how many of them the kernels may hold at a time.
 pub(super) trait Vector<T: Float>: Copy {
     const LANES: usize;
-    const REGISTERS: usize;
-    /// The most rows of a tile of the outer-product kernel.
+    /// The most rows of a tile of the outer-product kernel, and whether tiles of fewer rows have as many vectors as 32
+    /// registers hold. Of each there is one more to compile.
     const ROWS: usize;
+    const WIDE: bool = false;
     /// The largest tile of the dot-product kernel: rows, and columns.
     const DOTS: usize;
     /// The most rows of b that are summed with all of them in registers.
@@ -78,14 +79,14 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
 /// The constants of a vector.
 struct Sizes {
     lanes: usize,
-    registers: usize,
+    wide: bool,
     rows: usize,
     shallow: usize,
 }
 
 impl Sizes {
     fn of<T: Float, V: Vector<T>>() -> Sizes {
-        Sizes { lanes: V::LANES, registers: V::REGISTERS, rows: V::ROWS, shallow: V::SHALLOW }
+        Sizes { lanes: V::LANES, wide: V::WIDE, rows: V::ROWS, shallow: V::SHALLOW }
     }
 
     fn on<T: Float>(isa: Isa) -> Sizes {
@@ -104,9 +105,9 @@ pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
     Sizes::on::<T>(isa).lanes
 }
 
-/// The vector registers of an instruction set.
-pub(super) fn registers<T: Float>(isa: Isa) -> usize {
-    Sizes::on::<T>(isa).registers
+/// Whether tiles of few rows are wide on an instruction set.
+pub(super) fn wide<T: Float>(isa: Isa) -> bool {
+    Sizes::on::<T>(isa).wide
 }
 
 /// The most rows of a tile on an instruction set.
@@ -134,7 +135,6 @@ struct Portable<T>([T; 4]);
 
 impl<T: Float> Vector<T> for Portable<T> {
     const LANES: usize = 4;
-    const REGISTERS: usize = 16;
     const ROWS: usize = 4;
     const DOTS: usize = 2;
     const SHALLOW: usize = 1;

@@ -38,7 +38,7 @@ impl<'a, T: Float> Right<'a, T> {
     pub(crate) fn packed(b: Mat<'_, T>, rows: usize, room: &'a mut [T]) -> Right<'a, T> {
         b.check("right");
         assert!(packed_len(b.rows, b.cols) <= room.len(), "strip: no room for {} × {}", b.rows, b.cols);
-        let width = vectors(rows, simd::registers::<T>(isa())) * simd::lanes::<T>(isa());
+        let width = vectors(rows, simd::wide::<T>(isa())) * simd::lanes::<T>(isa());
         let (depth, cols) = (b.rows, b.cols);
         if depth > 0 && cols > 0 {
             // SAFETY: the operand lies in its slice, and the processor has the instruction set.
@@ -165,7 +165,7 @@ impl<T: Float> VectorKernel<T> for Strip<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Strip { a, b, c } = self;
-        let width = vectors(c.rows, V::REGISTERS) * V::LANES;
+        let width = vectors(c.rows, V::WIDE) * V::LANES;
         assert!(b.packed.is_none_or(|packed| packed == width), "strip: packed for another number of rows");
         let panels = Shares::new(c.rows, V::ROWS);
         for j in (0..c.cols).step_by(width) {

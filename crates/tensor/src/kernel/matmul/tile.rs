@@ -131,17 +131,17 @@ impl<T> Block<T> {
 
 /// The vectors of columns of a tile. Few rows go with many, because a multiply-add takes four cycles or more, and the
 /// processor needs eight at a time to be busy.
-pub(super) const fn vectors(rows: usize, registers: usize) -> usize {
-    match (rows, registers) {
-        (1, 32..) => 16,
+pub(super) const fn vectors(rows: usize, wide: bool) -> usize {
+    match (rows, wide) {
+        (1, true) => 16,
         (1, _) => 9,
-        (2, 32..) => 10,
+        (2, true) => 10,
         (2, _) => 5,
-        (3, 32..) => 7,
+        (3, true) => 7,
         (3, _) => 3,
-        (4, 32..) => 5,
-        (5..7, 32..) => 4,
-        (7..10, 32..) => 3,
+        (4, true) => 5,
+        (5..7, true) => 4,
+        (7..10, true) => 3,
         _ => 2,
     }
 }
@@ -157,14 +157,14 @@ pub(super) const fn vectors(rows: usize, registers: usize) -> usize {
 /// block for writing. The block is no larger than said, and the rows of b are contiguous.
 #[inline(always)]
 pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows, V::REGISTERS) * V::LANES).contains(&c.cols));
+    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows, V::WIDE) * V::LANES).contains(&c.cols));
     debug_assert!(b.col == 1 || depth.rows() == 0);
     macro_rules! tiles {
         ($($rows:literal: $($vectors:literal)*;)*) => {
             match (c.rows, c.cols.div_ceil(V::LANES)) {
                 $($(
                     // SAFETY: the caller's promise.
-                    ($rows, $vectors) if const { $rows <= V::ROWS && $vectors <= vectors($rows, V::REGISTERS) } => unsafe {
+                    ($rows, $vectors) if const { $rows <= V::ROWS && $vectors <= vectors($rows, V::WIDE) } => unsafe {
                         V::call(OuterTile::<T, $rows, $vectors> { depth, a, b, c })
                     },
                 )*)*
@@ -216,6 +216,10 @@ macro_rules! rows {
 /// The depth from which on the output is fetched while the products are summed.
 const PREFETCH: usize = 32;
 
+/// Where a tile has few rows, and b is larger than the first cache, vectors that lie in two lines wait for both: their rows are
+/// fetched so many in advance.
+const FEW: usize = 3;
+const FAR: usize = 40 << 10;
 const AHEAD: usize = 4;
 
 /// A tile of R rows and N vectors of columns.
@@ -250,11 +254,11 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             for head in 0..4 {
                 heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
             }
-            let far = R <= 3 && b.row % V::LANES != 0 && depth.rows() * b.row * size_of::<T>() > 40 << 10;
+            let far = !b.row.is_multiple_of(V::LANES) && depth.rows() * b.row * size_of::<T>() > FAR;
             for _ in 0..depth.runs {
                 let mut row = b;
                 for _ in 0..depth.run {
-                    if far {
+                    if const { R <= FEW } && far {
                         for v in 0..N {
                             V::prefetch(row.from(AHEAD, columns(v)).at);
                         }
@@ -276,18 +280,19 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 }
                 b.at = b.at.wrapping_add(depth.apart);
             }
-            rows!(R, i => {
-                let to = c.at.wrapping_add(i * c.stride);
-                if let Start::At { from, row } = c.start {
-                    // All of them, before any is written where the output is added to.
+            // All of what it is added to is read before any is written, which may be the same.
+            if let Start::At { from, row } = c.start {
+                rows!(R, i => {
                     for v in 0..N {
                         let old = load::<T, V, N>(from.wrapping_add(i * row + columns(v)), c.cols);
                         sums[i][v] = old.add(sums[i][v]);
                     }
-                }
+                });
+            }
+            rows!(R, i => {
                 for v in 0..N {
-                    let to = to.wrapping_add(columns(v));
-                    if N > 1 { sums[i][v].store(to) } else { sums[i][v].store_first(to, c.cols) }
+                    let to = c.at.wrapping_add(i * c.stride + columns(v));
+                    if const { N > 1 } { sums[i][v].store(to) } else { sums[i][v].store_first(to, c.cols) }
                 }
             });
         }
@@ -298,7 +303,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
 #[inline(always)]
 unsafe fn load<T: Float, V: Vector<T>, const N: usize>(from: *const T, cols: usize) -> V {
     // SAFETY: the caller's promise.
-    unsafe { if N > 1 { V::load(from) } else { V::load_first(from, cols) } }
+    unsafe { if const { N > 1 } { V::load(from) } else { V::load_first(from, cols) } }
 }
 
 /// A row of N vectors, of which the last has `last` elements.

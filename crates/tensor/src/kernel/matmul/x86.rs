@@ -57,8 +57,8 @@ impl<T> Avx512<T> {
 // masked load or store touches the lanes of its mask only.
 impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
-    const REGISTERS: usize = 32;
     const ROWS: usize = 12;
+    const WIDE: bool = is_f32::<T>();
     const DOTS: usize = 5;
     const SHALLOW: usize = 64 / size_of::<T>();
 
@@ -190,7 +190,6 @@ impl<T> Avx2<T> {
 // SAFETY, of all blocks below: as for `Avx512`.
 impl<T: Float> Vector<T> for Avx2<T> {
     const LANES: usize = 32 / size_of::<T>();
-    const REGISTERS: usize = 16;
     // 12 sums, two vectors of b, an element of a and the mask of the last vector: all of the registers.
     const ROWS: usize = 6;
     const DOTS: usize = 3;
