@@ -236,17 +236,20 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
         let OuterTile { depth, a, mut b, c } = self;
         // The last of several vectors ends with the last column, and may begin among those of the vector before it: a mask
         // takes as long as a multiply-add.
-        let columns = |v: usize| if v > 0 && v == N - 1 { c.cols - V::LANES } else { v * V::LANES };
+        let mut columns = [0; N];
+        for v in 1..N {
+            columns[v] = if v == N - 1 { c.cols - V::LANES } else { v * V::LANES };
+        }
         // SAFETY: the caller's promise; the block has N vectors of columns, of which the last may not be full.
         unsafe {
             if depth.rows() >= PREFETCH {
                 for i in 0..R {
                     for v in 0..N {
-                        V::prefetch(c.at.wrapping_add(i * c.stride + columns(v)));
+                        V::prefetch(c.at.wrapping_add(i * c.stride + columns[v]));
                     }
                 }
             }
-            let mut sums = [[V::zero(); N]; R];
+            let mut sums = Sums([[V::zero(); N]; R]);
             // One pointer for every three rows: an instruction adds one row or two to it, and four are enough for
             // twelve. The compiler must not know how they are related, or it makes a single chain of additions of all
             // addresses.
@@ -260,19 +263,14 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 for _ in 0..depth.run {
                     if const { R <= FEW } && far {
                         for v in 0..N {
-                            V::prefetch(row.from(AHEAD, columns(v)).at);
+                            V::prefetch(row.from(AHEAD, columns[v]).at);
                         }
                     }
                     let mut y = [V::zero(); N];
                     for v in 0..N {
-                        y[v] = load::<T, V, N>(row.at.wrapping_add(columns(v)), c.cols);
+                        y[v] = load::<T, V, N>(row.at.wrapping_add(columns[v]), c.cols);
                     }
-                    rows!(R, i => {
-                        let x = V::splat(heads[i / 3].wrapping_add(i % 3 * a.row));
-                        for v in 0..N {
-                            sums[i][v] = x.mul_add(y[v], sums[i][v]);
-                        }
-                    });
+                    rows!(R, i => { sums.multiply(i, heads[i / 3].wrapping_add(i % 3 * a.row), y) });
                     for head in 0..4 {
                         heads[head] = heads[head].wrapping_add(a.col);
                     }
@@ -282,19 +280,49 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             }
             // All of what it is added to is read before any is written, which may be the same.
             if let Start::At { from, row } = c.start {
-                rows!(R, i => {
-                    for v in 0..N {
-                        let old = load::<T, V, N>(from.wrapping_add(i * row + columns(v)), c.cols);
-                        sums[i][v] = old.add(sums[i][v]);
-                    }
-                });
+                rows!(R, i => { sums.add(i, from.wrapping_add(i * row), columns, c.cols) });
             }
-            rows!(R, i => {
-                for v in 0..N {
-                    let to = c.at.wrapping_add(i * c.stride + columns(v));
-                    if const { N > 1 } { sums[i][v].store(to) } else { sums[i][v].store_first(to, c.cols) }
-                }
-            });
+            rows!(R, i => { sums.store(i, c.at.wrapping_add(i * c.stride), columns, c.cols) });
+        }
+    }
+}
+
+/// The sums of a tile.
+struct Sums<V, const R: usize, const N: usize>([[V; N]; R]);
+
+impl<V: Copy, const R: usize, const N: usize> Sums<V, R, N> {
+    // SAFETY, of all: the caller's promise.
+    #[inline(always)]
+    unsafe fn multiply<T: Float>(&mut self, i: usize, x: *const T, y: [V; N])
+    where
+        V: Vector<T>,
+    {
+        unsafe {
+            let x = V::splat(x);
+            for v in 0..N {
+                self.0[i][v] = x.mul_add(y[v], self.0[i][v]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add<T: Float>(&mut self, i: usize, from: *const T, columns: [usize; N], cols: usize)
+    where
+        V: Vector<T>,
+    {
+        for v in 0..N {
+            self.0[i][v] = unsafe { load::<T, V, N>(from.wrapping_add(columns[v]), cols).add(self.0[i][v]) };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store<T: Float>(&self, i: usize, to: *mut T, columns: [usize; N], cols: usize)
+    where
+        V: Vector<T>,
+    {
+        for v in 0..N {
+            let (to, sum) = (to.wrapping_add(columns[v]), self.0[i][v]);
+            unsafe { if const { N > 1 } { sum.store(to) } else { sum.store_first(to, cols) } }
         }
     }
 }
