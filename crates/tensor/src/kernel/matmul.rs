@@ -1,10 +1,10 @@
 //! Matrix products over slices, c = init + a·b, for any strides of a and b.
 //!
 //! The product is made of register tiles: 12 rows × 2 vectors with AVX-512, one chain of multiply-adds per element. b
-//! is packed first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is read
-//! where it is. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one of them has too few to
-//! repay turning W, tiles of dot products take over; where the columns of a are contiguous and b has few, tiles of the
-//! transposed product; and where the depth is a few, sums of rows of b. [`choose`] has the rules.
+//! is copied first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is, where
+//! what a tile reads of it lies far apart. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one
+//! of them has too few to repay turning W, tiles of dot products take over; where the columns of a are contiguous and b
+//! has few, tiles of the transposed product; and where the depth is a few, sums of rows of b. [`choose`] has the rules.
 //!
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set: not on
 //! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
@@ -229,7 +229,7 @@ impl<T: Float> Product<T> {
         // A core's arithmetic, or for thin products its way to the third cache.
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
         let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
-        let nanoseconds = (multiplies / (512 / size_of::<T>())).max(bytes / 64);
+        let nanoseconds = arithmetic::<T>(multiplies).max(bytes / 64);
         // Alone, a thread would only pack b more often, and work on smaller tiles.
         let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
@@ -251,6 +251,11 @@ impl<T: Float> Product<T> {
             Choice::Panels => self.by_panels(tasks, nanoseconds),
         }
     }
+}
+
+/// The nanoseconds of so many multiply-adds on one core.
+fn arithmetic<T>(multiplies: usize) -> usize {
+    multiplies / (512 / size_of::<T>())
 }
 
 /// How an output is cut into tasks: into groups of panels of rows, and groups of columns. No element depends on it.

@@ -30,7 +30,7 @@ impl<T: Float> Product<T> {
             Product { c: self.c.part(0, 0, rows, cols), ..self }.compute_all();
             return rest::compute(Product { b: self.b.from(0, cols), c: self.c.part(0, cols, rows, rest), ..self });
         }
-        if self.is_shallow() {
+        if self.is_shallow() && !self.is_row_of_one_tile() {
             return if self.b.col == 1 { self.shallow() } else { self.with_columns_turned() };
         }
         if self.turns_for_dots() {
@@ -63,6 +63,11 @@ impl<T: Float> Product<T> {
             && (narrow || shallow::together(self.k) > 1)
             && elements <= SHALLOW
             && elements * self.k <= SHALLOW_MULTIPLIES
+    }
+
+    /// Whether it is a single row, of more vectors than its sum takes at a time, and of no more than a tile has.
+    fn is_row_of_one_tile(&self) -> bool {
+        self.c.rows == 1 && self.c.cols > 4 * simd::lanes::<T>(self.isa) && self.is_tile()
     }
 
     /// Its rows as sums of rows of b.

@@ -69,7 +69,8 @@ struct Copies<T> {
 }
 
 impl<T: Float> Product<T> {
-    /// The product by register tiles, in at least so many tasks if it is shared; `nanoseconds` is what it takes on one thread.
+    /// The product by register tiles, in at least so many tasks, of which one is not shared; `nanoseconds` is what it takes on
+    /// one thread.
     pub(super) fn by_panels(self, tasks: usize, nanoseconds: usize) {
         let Product { isa, k, a, b, c, .. } = self;
         let lanes = simd::lanes::<T>(isa);
@@ -104,15 +105,15 @@ impl<T: Float> Product<T> {
                     let at = |to: &Option<&mut [T]>| to.as_ref().map(|to| View { at: to.as_ptr(), row: 0, col: 0 });
                     let copies = Copies { a: at(&to_a), b: at(&to_b) };
                     // The copy of b serves all rows.
-                    self.copy(grid, &part, to_a, if first == 0 { to_b } else { None });
-                    let share = grid.depth(&part) * part.cols.len() * grid.height(&part) / k / c.cols;
-                    self.multiply(grid, &part, copies, tasks, nanoseconds * share / c.rows);
+                    self.copy(grid, &part, to_a, if first == 0 { to_b } else { None }, tasks > 1);
+                    let multiplies = grid.depth(&part) * part.cols.len() * grid.height(&part);
+                    self.multiply(grid, &part, copies, tasks, super::arithmetic::<T>(multiplies));
                 }
             }
         }
     }
 
-    /// In tasks of their own, each with its own copies.
+    /// In tasks that are products of their own, each with its own copies.
     fn apart(self, tasks: usize, nanoseconds: usize) {
         let Product { isa, a, b, c, .. } = self;
         let panels = Shares::new(c.rows, simd::tile_rows::<T>(isa));
@@ -145,16 +146,16 @@ impl<T: Float> Product<T> {
     }
 
     /// Copies the operands of a part.
-    fn copy(&self, grid: Grid<T>, part: &Part, a: Option<&mut [T]>, b: Option<&mut [T]>) {
+    fn copy(&self, grid: Grid<T>, part: &Part, a: Option<&mut [T]>, b: Option<&mut [T]>, shared: bool) {
         let elements = a.as_ref().map_or(0, |a| a.len()) + b.as_ref().map_or(0, |b| b.len());
         let panels = part.cols.len().div_ceil(grid.width);
-        let each = (panels / TASK).clamp(1, TASK);
+        let some = (panels / TASK).clamp(1, TASK);
         let left = if a.is_some() { part.rows.len().div_ceil(TASK) } else { 0 };
-        let right = if b.is_some() { panels.div_ceil(each) } else { 0 };
+        let right = if b.is_some() { panels.div_ceil(some) } else { 0 };
         let (a, b) = (a.map(Parts::new), b.map(Parts::new));
         let depths = part.depths.len();
         // A thread copies the columns that it is about to multiply, and all of their depth.
-        split::each((left + right) * depths, elements / RATE, |task| {
+        split::each((left + right) * depths, if shared { elements / RATE } else { 0 }, |task| {
             let (group, number) = (task / depths, part.depths.start + task % depths);
             let (p, depth) = grid.depths.part(number);
             if let (Some(a), true) = (&a, group < left) {
@@ -167,8 +168,8 @@ impl<T: Float> Product<T> {
                     simd::run(self.isa, PackPanels { from: grid.a.from(0, p), depth, panels: grid.rows, numbers, to });
                 }
             } else if let Some(b) = &b {
-                let first = part.cols.start + (group - left) * each * grid.width;
-                let cols = (each * grid.width).min(part.cols.end - first);
+                let first = part.cols.start + (group - left) * some * grid.width;
+                let cols = (some * grid.width).min(part.cols.end - first);
                 let place = grid.place_b(part, number, first);
                 // SAFETY: as above.
                 unsafe {

@@ -123,11 +123,12 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     #[inline(always)]
     unsafe fn all<V: Vector<T>>(&self, fetch: bool) {
         let (cols, most) = (self.0.c.cols, const { together(K) });
+        // The sums of several rows need registers beside them; a single one saves calls.
+        let some = if self.0.c.rows == 1 { most } else { most.min(2) };
         let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
         // SAFETY: the caller's promise.
         unsafe {
             while vectors > most {
-                let some = most.min(2);
                 self.some::<V>(j, some * V::LANES, fetch);
                 j += some * V::LANES;
                 vectors -= some;
@@ -161,8 +162,12 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, fetch: bool) {
         let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
         let last = cols - (N - 1) * V::LANES;
-        let behind = (V::LANES - last).div_ceil(cols);
-        let full = if last == V::LANES || c.stride == cols { c.rows.saturating_sub(behind) } else { 0 };
+        // A division takes as long as the product of a few elements.
+        let full = match () {
+            _ if last == V::LANES => c.rows,
+            _ if c.stride == cols => c.rows.saturating_sub((V::LANES - last).div_ceil(cols)),
+            _ => 0,
+        };
         // SAFETY: row i of a has K elements, and b and c have so many columns. The rows behind a full one have the elements
         // that it writes too many.
         unsafe {
