@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
 use super::simd::{Vector, VectorKernel, WIDEST};
-use super::tile::{Block, Start, View, add_rows, load_row, store_row};
+use super::tile::{Block, Start, View};
 use crate::float::Float;
 
 /// The vectors of columns of which all rows of b fit into the registers, of 32, at a depth.
@@ -216,6 +216,42 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             sums
         }
+    }
+}
+
+/// A row of N vectors, of which the last has `last` elements.
+#[inline(always)]
+unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last: usize) -> [V; N] {
+    // SAFETY: `from` is valid for N − 1 vectors and `last` elements.
+    unsafe {
+        let mut row = [V::zero(); N];
+        for v in 0..N - 1 {
+            row[v] = V::load(from.wrapping_add(v * V::LANES));
+        }
+        row[N - 1] = V::load_first(from.wrapping_add((N - 1) * V::LANES), last);
+        row
+    }
+}
+
+#[inline(always)]
+unsafe fn add_rows<T: Float, V: Vector<T>, const N: usize>(x: [V; N], y: [V; N]) -> [V; N] {
+    let mut sums = x;
+    for v in 0..N {
+        // SAFETY: the processor has the instruction set, as the caller promises.
+        sums[v] = unsafe { x[v].add(y[v]) };
+    }
+    sums
+}
+
+/// Writes a row of N vectors, of which the last has `last` elements.
+#[inline(always)]
+unsafe fn store_row<T: Float, V: Vector<T>, const N: usize>(row: [V; N], to: *mut T, last: usize) {
+    // SAFETY: `to` is valid for N − 1 vectors and `last` elements.
+    unsafe {
+        for v in 0..N - 1 {
+            row[v].store(to.wrapping_add(v * V::LANES));
+        }
+        row[N - 1].store_first(to.wrapping_add((N - 1) * V::LANES), last);
     }
 }
 

@@ -333,39 +333,3 @@ unsafe fn load<T: Float, V: Vector<T>, const N: usize>(from: *const T, cols: usi
     // SAFETY: the caller's promise.
     unsafe { if const { N > 1 } { V::load(from) } else { V::load_first(from, cols) } }
 }
-
-/// A row of N vectors, of which the last has `last` elements.
-#[inline(always)]
-pub(super) unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last: usize) -> [V; N] {
-    // SAFETY: `from` is valid for N − 1 vectors and `last` elements.
-    unsafe {
-        let mut row = [V::zero(); N];
-        for v in 0..N - 1 {
-            row[v] = V::load(from.wrapping_add(v * V::LANES));
-        }
-        row[N - 1] = V::load_first(from.wrapping_add((N - 1) * V::LANES), last);
-        row
-    }
-}
-
-#[inline(always)]
-pub(super) unsafe fn add_rows<T: Float, V: Vector<T>, const N: usize>(x: [V; N], y: [V; N]) -> [V; N] {
-    let mut sums = x;
-    for v in 0..N {
-        // SAFETY: the processor has the instruction set, as the caller promises.
-        sums[v] = unsafe { x[v].add(y[v]) };
-    }
-    sums
-}
-
-/// Writes a row of N vectors, of which the last has `last` elements.
-#[inline(always)]
-pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const N: usize>(row: [V; N], to: *mut T, last: usize) {
-    // SAFETY: `to` is valid for N − 1 vectors and `last` elements.
-    unsafe {
-        for v in 0..N - 1 {
-            row[v].store(to.wrapping_add(v * V::LANES));
-        }
-        row[N - 1].store_first(to.wrapping_add((N - 1) * V::LANES), last);
-    }
-}
