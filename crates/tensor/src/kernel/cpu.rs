@@ -127,17 +127,10 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
 /// Asks for a slice to be brought into the first cache while other work goes on.
 #[inline]
 pub(crate) fn bring_near<T>(slice: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in slice.chunks(CACHE_LINE / size_of::<T>()) {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint that no program can see the effect of; the address is a slice's.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = slice;
+    bring_near_behind(slice, 0);
 }
 
-/// As above, for so many elements behind some of a slice, which need not be there: a hint for any address.
+/// As above, for as many elements so far behind the slice's, which need not be there: a hint for any address.
 #[inline(always)]
 pub(crate) fn bring_near_behind<T>(slice: &[T], behind: usize) {
     #[cfg(target_arch = "x86_64")]

@@ -174,6 +174,9 @@ const ROW_UNIT: usize = 128;
 const TASKS: usize = 8;
 const MULTIPLIES: usize = 1 << 17;
 
+/// What stays in the first cache beside the rest, in bytes.
+const NEAR: usize = 40 << 10;
+
 /// What does not stay in the second cache beside the rest, in bytes.
 const FAR: usize = 1 << 19;
 
@@ -230,7 +233,7 @@ impl<T: Float> Product<T> {
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
         let bytes = elements.saturating_add(c.rows * c.cols).saturating_mul(size_of::<T>());
         let nanoseconds = arithmetic::<T>(multiplies).max(bytes / 64);
-        // Alone, a thread would only pack b more often, and work on smaller tiles.
+        // Alone, a thread would only read the operands more often.
         let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
         // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
         // writes the same part of c.

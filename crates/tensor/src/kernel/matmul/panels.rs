@@ -85,7 +85,7 @@ impl<T: Float> Product<T> {
             return self.multiply(grid, &whole, Copies { a: None, b: None }, tasks, nanoseconds);
         }
         if tasks > 1 && nanoseconds < TOGETHER {
-            return self.apart(tasks, nanoseconds);
+            return self.apart(grid.rows, tasks, nanoseconds);
         }
         let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
         // Few rows need no more of b at a time than stays near; to many rows, or to a copy of them, it is to last.
@@ -114,9 +114,8 @@ impl<T: Float> Product<T> {
     }
 
     /// In tasks that are products of their own, each with its own copies.
-    fn apart(self, tasks: usize, nanoseconds: usize) {
-        let Product { isa, a, b, c, .. } = self;
-        let panels = Shares::new(c.rows, simd::tile_rows::<T>(isa));
+    fn apart(self, panels: Shares, tasks: usize, nanoseconds: usize) {
+        let Product { a, b, c, .. } = self;
         let cut = Cut::new(c.rows, panels.count(), c.cols, super::COL_UNIT, tasks);
         split::each(cut.tasks(), nanoseconds, |task| {
             let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
+use super::NEAR;
 use super::simd::{Vector, VectorKernel, WIDEST};
 use super::tile::{Block, Start, View};
 use crate::float::Float;
@@ -21,7 +22,6 @@ pub(super) const fn together(depth: usize) -> usize {
 /// columns have a part, twice.
 const ROWS: usize = 8;
 const LONG: usize = 1 << 10;
-const NEAR: usize = 40 << 10;
 
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///

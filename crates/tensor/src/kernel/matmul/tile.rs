@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use super::NEAR;
 use super::simd::{Vector, VectorKernel};
 use crate::float::Float;
 
@@ -219,7 +220,6 @@ const PREFETCH: usize = 32;
 /// Where a tile has few rows, and b is larger than the first cache, vectors that lie in two lines wait for both: their rows are
 /// fetched so many in advance.
 const FEW: usize = 3;
-const FAR: usize = 40 << 10;
 const AHEAD: usize = 4;
 
 /// A tile of R rows and N vectors of columns.
@@ -257,7 +257,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             for head in 0..4 {
                 heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
             }
-            let far = !b.row.is_multiple_of(V::LANES) && depth.rows() * b.row * size_of::<T>() > FAR;
+            let far = !b.row.is_multiple_of(V::LANES) && depth.rows() * b.row * size_of::<T>() > NEAR;
             for _ in 0..depth.runs {
                 let mut row = b;
                 for _ in 0..depth.run {

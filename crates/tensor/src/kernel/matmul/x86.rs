@@ -190,7 +190,7 @@ impl<T> Avx2<T> {
 // SAFETY, of all blocks below: as for `Avx512`.
 impl<T: Float> Vector<T> for Avx2<T> {
     const LANES: usize = 32 / size_of::<T>();
-    // 12 sums, two vectors of b, an element of a and the mask of the last vector: all of the registers.
+    // 12 sums, two vectors of b and an element of a: 15 of 16 registers.
     const ROWS: usize = 6;
     const DOTS: usize = 3;
     const SHALLOW: usize = 4;

@@ -73,6 +73,7 @@ impl<T: Float> View<T> for Wide<'_, T> {
                 }
                 if WRITE {
                     *chunk_mut(self.out, at) = new;
+                    // The next row: while this one is computed, memory would be idle.
                     bring_near_behind(x, self.x.len());
                     bring_near_behind(chunk(self.out, at), self.x.len());
                 }
