@@ -59,6 +59,8 @@ pub trait Float:
     const NAN: Self;
     /// The distance from 1 to the next larger number.
     const EPSILON: Self;
+    /// The smallest positive normal number.
+    const MIN_POSITIVE: Self;
 
     /// The nearest value to `x`.
     fn from_f64(x: f64) -> Self;
@@ -75,6 +77,7 @@ macro_rules! float {
             const NEG_INFINITY: Self = $t::NEG_INFINITY;
             const NAN: Self = $t::NAN;
             const EPSILON: Self = $t::EPSILON;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {

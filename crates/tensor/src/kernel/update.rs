@@ -8,6 +8,8 @@ use crate::scalar::{Lane, Scalar};
 /// How an optimizer changes one number of a parameter, with `S` numbers of state for each. Like an
 /// [`Elementwise`](crate::Elementwise) rule it is to be inlined into a loop over vectors.
 ///
+/// A state that falls below the smallest normal number is set to 0.
+///
 /// ```
 /// use tensor::{Scalar, Tensor, Update};
 ///
@@ -58,7 +60,10 @@ impl<T: Float, R: Update<S>, const S: usize> Kernel for Pass<'_, T, R, S> {
             let (p, new) = self.rule.update(Lane::new(self.p[i]), Lane::new(g[i]), old);
             self.p[i] = p.0;
             for k in 0..S {
-                state[k][i] = new[k].0;
+                // A state whose gradient stays 0 decays into the subnormal numbers and would end there, where many
+                // processors take a hundred times as long for a product.
+                let tiny = new[k].0.abs() < T::MIN_POSITIVE;
+                state[k][i] = if tiny { T::ZERO } else { new[k].0 };
             }
         }
     }

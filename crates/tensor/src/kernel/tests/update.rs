@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::{SHARED, assert_bits, noise, on_any_threads, take};
 use crate::Scalar;
 use crate::float::Float;
+use crate::kernel::math::Math;
 use crate::kernel::update::{Update, update};
 
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ fn naive<T: Float + Scalar, R: Update<S>, const S: usize>(rule: R, len: usize, s
     for i in 0..len {
         let (new, states) = rule.update(p[i], g[i], std::array::from_fn(|k| state[k][i]));
         p[i] = new;
-        (0..S).for_each(|k| state[k][i] = states[k]);
+        (0..S).for_each(|k| state[k][i] = if Math::abs(states[k]) < T::MIN_POSITIVE { T::ZERO } else { states[k] });
     }
     p.into_iter().chain(state.into_iter().flatten()).collect()
 }
@@ -71,6 +72,19 @@ proptest! {
         agrees(Momentum, len, seed);
         agrees(Moments, len, seed);
     }
+}
+
+#[test]
+fn a_state_without_gradients_decays_to_zero() {
+    let mut v = [1.0f32, -1.0, 1e-37, -1e-37, f32::MIN_POSITIVE, f32::NAN, f32::INFINITY, 0.0];
+    let mut step = || {
+        update(Momentum, &mut [0.0; 8], &[0.0; 8], [&mut v]);
+        v
+    };
+    assert!(step().iter().chain(&step()).all(|v| !v.is_subnormal()));
+    let last = (0..900).map(|_| step()).last().unwrap();
+    assert_eq!(last[..5], [0.0; 5]);
+    assert!(last[5].is_nan() && last[6] == f32::INFINITY && last[7] == 0.0);
 }
 
 #[test]
