@@ -194,6 +194,7 @@ impl<T: Float> VectorKernel<T> for PackPanels<'_, T> {
                 for p in 0..depth {
                     for number in numbers.clone() {
                         let (i, rows) = panels.part(number);
+                        V::prefetch(from.from(i, p + AHEAD).at);
                         copy_column::<T, V>(from.from(i, p).at, rows, place(number).wrapping_add(p * rows));
                     }
                 }

@@ -11,21 +11,21 @@ use crate::float::Float;
 use crate::kernel::split::{self, Parts};
 use crate::storage::Storage;
 
-/// The depth that is multiplied at a time. A panel of b, two vectors wide, then takes 32 KiB of the first cache with
-/// AVX-512, where it stays while the rows of a pass by from the second.
-pub(super) const DEPTH: usize = 256;
+/// The depth that is multiplied at a time: the deeper, the less often the output is read and written again. A panel of b then
+/// comes from the second cache for each tile, in good time.
+pub(super) const DEPTH: usize = 512;
 
 /// The elements of b that are copied at a time, unless one [`DEPTH`] of its columns has more; its columns at most; and the
 /// panels of a.
-const PACKED: usize = 1 << 17;
+const PACKED: usize = 1 << 18;
 const COLUMNS: usize = 4096;
 const FEW: usize = 256;
 const PANELS: usize = 128;
 
-/// The rows of a that pass by a panel of b before the next one: at this depth they take a part of a second cache of 1 MiB.
+/// The rows of a that pass by a panel of b before the next one: at this depth they take a fifth of a second cache of 1 MiB.
 /// Rows that lie apart take more time to come than a panel of b.
-const ROWS: usize = 192;
-const ROWS_APART: usize = 512;
+const ROWS: usize = 96;
+const ROWS_APART: usize = 256;
 
 /// What may stay in the first cache.
 const NEAR_BYTES: usize = 1 << 15;
@@ -34,8 +34,10 @@ const NEAR_BYTES: usize = 1 << 15;
 /// without waiting for others, though some copy the same.
 const TOGETHER: usize = 400_000;
 
-/// The panels that a task copies at most, and how many elements are copied in a nanosecond.
-const TASK: usize = 4;
+/// The panels of a that a task copies, whose columns are then long enough to read; those of b at most; and how many elements
+/// are copied in a nanosecond.
+const TASK_A: usize = 16;
+const TASK_B: usize = 4;
 const RATE: usize = 2;
 
 /// A product, and how it falls into tiles.
@@ -148,8 +150,8 @@ impl<T: Float> Product<T> {
     fn copy(&self, grid: Grid<T>, part: &Part, a: Option<&mut [T]>, b: Option<&mut [T]>, shared: bool) {
         let elements = a.as_ref().map_or(0, |a| a.len()) + b.as_ref().map_or(0, |b| b.len());
         let panels = part.cols.len().div_ceil(grid.width);
-        let some = (panels / TASK).clamp(1, TASK);
-        let left = if a.is_some() { part.rows.len().div_ceil(TASK) } else { 0 };
+        let some = (panels / TASK_B).clamp(1, TASK_B);
+        let left = if a.is_some() { part.rows.len().div_ceil(TASK_A) } else { 0 };
         let right = if b.is_some() { panels.div_ceil(some) } else { 0 };
         let (a, b) = (a.map(Parts::new), b.map(Parts::new));
         let depths = part.depths.len();
@@ -158,8 +160,8 @@ impl<T: Float> Product<T> {
             let (group, number) = (task / depths, part.depths.start + task % depths);
             let (p, depth) = grid.depths.part(number);
             if let (Some(a), true) = (&a, group < left) {
-                let first = part.rows.start + group * TASK;
-                let numbers = first..part.rows.end.min(first + TASK);
+                let first = part.rows.start + group * TASK_A;
+                let numbers = first..part.rows.end.min(first + TASK_A);
                 let place = |row| grid.place_a(part, number, row);
                 // SAFETY: no other task has these panels; the product is checked, and the processor has the instruction set.
                 unsafe {

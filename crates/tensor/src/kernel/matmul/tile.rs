@@ -28,6 +28,18 @@ impl<T> View<T> {
         View { at: self.at.wrapping_add(i * self.row + j * self.col), ..self }
     }
 
+    /// Asks for a row's vectors, which begin at these columns.
+    #[inline(always)]
+    unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
+    where
+        T: Float,
+    {
+        for v in 0..N {
+            // SAFETY: the processor has the instruction set, as the caller promises.
+            unsafe { V::prefetch(self.from(i, columns[v]).at) }
+        }
+    }
+
     pub(super) fn transposed(self) -> View<T> {
         View { at: self.at, row: self.col, col: self.row }
     }
@@ -214,13 +226,20 @@ macro_rules! rows {
     };
 }
 
-/// The depth from which on the output is fetched while the products are summed.
+/// The depth from which on the output is fetched while the products are summed. From so many times the tile's rows on it is
+/// fetched row by row: a and b would have to wait for all of it.
 const PREFETCH: usize = 32;
+const SPREAD: usize = 8;
 
 /// Where a tile has few rows, and b is larger than the first cache, vectors that lie in two lines wait for both: their rows are
 /// fetched so many in advance.
 const FEW: usize = 3;
 const AHEAD: usize = 4;
+
+/// The rows of b that are fetched in advance for the tallest tiles, or those that lack one or two rows: only a part of a panel
+/// stays in the first cache until the next tile. Where a vector is less than a line, there would be more fetches than lines.
+const AHEAD_OF_TALL: usize = 8;
+const LINE: usize = 64;
 
 /// A tile of R rows and N vectors of columns.
 struct OuterTile<T, const R: usize, const N: usize> {
@@ -242,11 +261,10 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
         }
         // SAFETY: the caller's promise; the block has N vectors of columns, of which the last may not be full.
         unsafe {
-            if depth.rows() >= PREFETCH {
+            let (written, spread) = (View { at: c.at.cast_const(), row: c.stride, col: 1 }, depth.run >= SPREAD * R);
+            if depth.rows() >= PREFETCH && !spread {
                 for i in 0..R {
-                    for v in 0..N {
-                        V::prefetch(c.at.wrapping_add(i * c.stride + columns[v]));
-                    }
+                    written.prefetch_row::<V, N>(i, columns);
                 }
             }
             let mut sums = Sums([[V::zero(); N]; R]);
@@ -258,23 +276,32 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
             }
             let far = !b.row.is_multiple_of(V::LANES) && depth.rows() * b.row * size_of::<T>() > NEAR;
+            let (at_a_time, mut fetched) = (if spread { depth.run / R } else { depth.run }, 0);
             for _ in 0..depth.runs {
-                let mut row = b;
-                for _ in 0..depth.run {
-                    if const { R <= FEW } && far {
-                        for v in 0..N {
-                            V::prefetch(row.from(AHEAD, columns[v]).at);
+                let (mut row, mut left) = (b, depth.run);
+                while left > 0 {
+                    if spread && fetched < R {
+                        written.prefetch_row::<V, N>(fetched, columns);
+                        fetched += 1;
+                    }
+                    let count = left.min(at_a_time);
+                    left -= count;
+                    for _ in 0..count {
+                        if const { R + 2 >= V::ROWS && size_of::<V>() >= LINE } {
+                            row.prefetch_row::<V, N>(AHEAD_OF_TALL, columns);
+                        } else if R <= FEW && far {
+                            row.prefetch_row::<V, N>(AHEAD, columns);
                         }
+                        let mut y = [V::zero(); N];
+                        for v in 0..N {
+                            y[v] = load::<T, V, N>(row.at.wrapping_add(columns[v]), c.cols);
+                        }
+                        rows!(R, i => { sums.multiply(i, heads[i / 3].wrapping_add(i % 3 * a.row), y) });
+                        for head in 0..4 {
+                            heads[head] = heads[head].wrapping_add(a.col);
+                        }
+                        row = row.from(1, 0);
                     }
-                    let mut y = [V::zero(); N];
-                    for v in 0..N {
-                        y[v] = load::<T, V, N>(row.at.wrapping_add(columns[v]), c.cols);
-                    }
-                    rows!(R, i => { sums.multiply(i, heads[i / 3].wrapping_add(i % 3 * a.row), y) });
-                    for head in 0..4 {
-                        heads[head] = heads[head].wrapping_add(a.col);
-                    }
-                    row = row.from(1, 0);
                 }
                 b.at = b.at.wrapping_add(depth.apart);
             }
