@@ -22,6 +22,11 @@ const COLUMNS: usize = 4096;
 const FEW: usize = 256;
 const PANELS: usize = 128;
 
+/// The rows of a from which on a large b is copied: earlier if its own rows, of so many bytes, are nearly a page.
+const MANY_ROWS: usize = 512;
+const MANY_FOR_LONG: usize = 160;
+const LONG: usize = 3072;
+
 /// The rows of a that pass by a panel of b before the next one: at this depth they take a fifth of a second cache of 1 MiB.
 /// Rows that lie apart take more time to come than a panel of b.
 const ROWS: usize = 96;
@@ -87,7 +92,9 @@ impl<T: Float> Product<T> {
             return self.multiply(grid, &whole, Copies { a: None, b: None }, tasks, nanoseconds);
         }
         if tasks > 1 && nanoseconds < TOGETHER {
-            return self.apart(grid.rows, tasks, nanoseconds);
+            // Whoever copies a alone has it for all columns.
+            let unit = if pack_b { super::COL_UNIT } else { c.cols };
+            return self.apart(Cut::new(c.rows, grid.rows.count(), c.cols, unit, tasks), grid.rows, nanoseconds);
         }
         let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
         // Few rows need no more of b at a time than stays near; to many rows, or to a copy of them, it is to last.
@@ -116,9 +123,8 @@ impl<T: Float> Product<T> {
     }
 
     /// In tasks that are products of their own, each with its own copies.
-    fn apart(self, panels: Shares, tasks: usize, nanoseconds: usize) {
+    fn apart(self, cut: Cut, panels: Shares, nanoseconds: usize) {
         let Product { a, b, c, .. } = self;
-        let cut = Cut::new(c.rows, panels.count(), c.cols, super::COL_UNIT, tasks);
         split::each(cut.tasks(), nanoseconds, |task| {
             let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
             let i = panels.part(numbers.start).0;
@@ -132,7 +138,9 @@ impl<T: Float> Product<T> {
     fn packs_a(&self) -> bool {
         let (rows, cols, k) = (self.c.rows, self.c.cols, self.k);
         let apart = if self.a.row == 1 {
-            cols >= 256 && self.a.col * size_of::<T>() >= 2048
+            let distance = self.a.col.saturating_mul(size_of::<T>());
+            let (far, wide, deep) = (distance >= 2048, cols >= 256, k >= 112);
+            wide && (far || deep && distance >= 1000) || far && deep && cols >= 96
         } else {
             cols >= 768 && (self.a.col != 1 || (self.a.row * size_of::<T>()).is_multiple_of(4096))
         };
@@ -142,8 +150,9 @@ impl<T: Float> Product<T> {
     /// Whether the columns of b are copied: where its rows are not contiguous, or enough rows read it, and from beyond the
     /// second cache.
     fn packs_b(&self) -> bool {
-        let far = self.b.row.saturating_mul(self.k) > super::FAR / size_of::<T>();
-        self.k > 0 && (self.b.col != 1 || far && self.c.rows > 48)
+        let (row, far) = (self.b.row.saturating_mul(size_of::<T>()), super::FAR);
+        let rows = if row > LONG { MANY_FOR_LONG } else { MANY_ROWS };
+        self.k > 0 && (self.b.col != 1 || row.saturating_mul(self.k) > far && self.c.rows > rows)
     }
 
     /// Copies the operands of a part.
