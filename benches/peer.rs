@@ -73,9 +73,17 @@ fn median(mut times: Vec<f64>) -> f64 {
     0.5 * (times[(n - 1) / 2] + times[n / 2])
 }
 
-/// The median time of `f` in seconds, after `warm` calls that are not timed.
+/// How long a core runs before anything is timed, in seconds: other programs have loaded an interpreter by then, or compiled
+/// their model, and a core and its memory that were idle take a third longer at first.
+const WARM: f64 = 0.5;
+
+/// The median time of `f` in seconds, after `warm` calls and more that are not timed.
 fn time(warm: usize, reps: usize, mut f: impl FnMut()) -> f64 {
+    let start = Instant::now();
     (0..warm).for_each(|_| f());
+    while start.elapsed().as_secs_f64() < WARM {
+        f();
+    }
     let once = |_| {
         let start = Instant::now();
         f();
