@@ -2,7 +2,9 @@
 //! [`tile`](super::tile).
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
-use super::panels::{Shares, tiles};
+use std::ops::Range;
+
+use super::panels::Shares;
 use super::simd::{Vector, VectorKernel};
 use super::tile::{Block, Start, View};
 use crate::float::Float;
@@ -200,4 +202,11 @@ unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize>(
             }
         }
     }
+}
+
+/// The rows and columns of a table of tiles, row by row or column by column.
+#[inline(always)]
+fn tiles(down: Range<usize>, across: usize, by_row: bool) -> impl Iterator<Item = (usize, usize)> {
+    let (outer, inner) = if by_row { (down, 0..across) } else { (0..across, down) };
+    outer.flat_map(move |x| inner.clone().map(move |y| if by_row { (x, y) } else { (y, x) }))
 }

@@ -27,13 +27,9 @@ const MANY_ROWS: usize = 512;
 const MANY_FOR_LONG: usize = 160;
 const LONG: usize = 3072;
 
-/// The rows of a that pass by a panel of b before the next one: at this depth they take a fifth of a second cache of 1 MiB.
-/// Rows that lie apart take more time to come than a panel of b.
-const ROWS: usize = 96;
-const ROWS_APART: usize = 256;
-
-/// What may stay in the first cache.
-const NEAR_BYTES: usize = 1 << 15;
+/// The bytes of b that the rows of a pass by before the next ones: they stay in the second cache, and a tile's rows of a in the
+/// first, while the output is written along its rows.
+const LASTING: usize = 3 << 18;
 
 /// The nanoseconds from which on all threads copy operands together, before any multiplies: below, each copies what it needs
 /// without waiting for others, though some copy the same.
@@ -269,16 +265,14 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
             Some(_) => grid.width,
             None => width(Block { cols: cols.len(), ..grid.c }, V::WIDE, V::LANES),
         };
-        let at_a_time = if copies.a.is_some() { ROWS } else { ROWS_APART } / V::ROWS;
         let across = cols.len().div_ceil(width);
         for number in part.depths.clone() {
             let (p, k) = grid.depths.part(number);
             let c = if number == 0 { grid.c } else { grid.c.added_to() };
-            // The output is written fastest along its rows, but b has to be near for that.
-            let by_row = k * size_of::<T>() * cols.len() <= NEAR_BYTES;
-            for first in rows.clone().step_by(at_a_time) {
-                let rows = first..rows.end.min(first + at_a_time);
-                for (row, col) in tiles(rows, across, by_row) {
+            let at_a_time = (LASTING / (k.max(1) * width * size_of::<T>())).max(1);
+            for first in (0..across).step_by(at_a_time) {
+                let panels = first..across.min(first + at_a_time);
+                for (row, col) in rows.clone().flat_map(|row| panels.clone().map(move |col| (row, col))) {
                     let ((i, rows), j) = (grid.rows.part(row), cols.start + col * width);
                     let a = match copies.a {
                         Some(View { at, .. }) => {
@@ -342,11 +336,4 @@ impl Shares {
     pub(super) fn count(self) -> usize {
         self.count
     }
-}
-
-/// The rows and columns of a table of tiles, row by row or column by column.
-#[inline(always)]
-pub(super) fn tiles(down: Range<usize>, across: usize, by_row: bool) -> impl Iterator<Item = (usize, usize)> {
-    let (outer, inner) = if by_row { (down, 0..across) } else { (0..across, down) };
-    outer.flat_map(move |x| inner.clone().map(move |y| if by_row { (x, y) } else { (y, x) }))
 }
