@@ -175,7 +175,7 @@ impl<T: Float> Chain<'_, T> {
     /// Brings a share of the block that follows, up to `end`, near: what will be read of the inputs, and what will be
     /// written. Blocks are too short for the processor to see what is coming, and if the whole were asked for at once, it
     /// would wait until its places for lines on their way were free again; so each step asks for a share. A step that is
-    /// alone reads everything in one go, which the processor does see.
+    /// alone asks for all, but for more than two inputs that would be too much.
     fn fetch(
         &self,
         block: &Range<usize>,
@@ -184,7 +184,7 @@ impl<T: Float> Chain<'_, T> {
         targets: &[Target<'_, T>],
         room: &Room<'_, T>,
     ) {
-        if self.steps.len() == 1 {
+        if self.steps.len() == 1 && self.inputs.len() > 2 {
             return;
         }
         let at = |share: usize| end.min(block.end + BLOCK / FETCHED * share / of * FETCHED);

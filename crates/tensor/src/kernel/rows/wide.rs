@@ -136,7 +136,12 @@ impl<T: Float> View<T> for Wide<'_, T> {
                     }
                 }
                 *chunk_mut(self.out, at) = new;
-                bring_near_behind(y, self.x.len());
+                // The next row, as in `fold`. One of x and y may be near already, or both be the same.
+                bring_near_behind(x, self.x.len());
+                if !std::ptr::eq(x, y) {
+                    bring_near_behind(y, self.x.len());
+                }
+                bring_near_behind(chunk(self.out, at), self.x.len());
                 for k in 0..K {
                     *chunk_mut(sums[k], at) = new_sums[k];
                 }
