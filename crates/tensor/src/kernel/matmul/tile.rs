@@ -1,6 +1,6 @@
 //! The register tile of outer products, and what it works on.
 //!
-//! The loops count, and do not walk over arrays: there are some 140 tiles, and of each the compiler would have to read the
+//! The loops count, and do not walk over arrays: there are some 180 tiles, and of each the compiler would have to read the
 //! iterators again.
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
