@@ -3,8 +3,9 @@
 //! The product is made of register tiles: 12 rows × 2 vectors with AVX-512, one chain of multiply-adds per element. b
 //! is copied first, panel by panel, where its rows are not contiguous, or where it is large and read often; a is, where
 //! what a tile reads of it lies far apart. Where the rows of a and the columns of b are contiguous, as in x·Wᵀ, and one
-//! of them has too few to repay turning W, tiles of dot products take over; where the columns of a are contiguous and b
-//! has few, tiles of the transposed product; and where the depth is a few, sums of rows of b. [`choose`] has the rules.
+//! of them has too few to repay turning W, tiles of dot products take over, and where x has fewer rows than W, the
+//! transpose of W·xᵀ; where the columns of a are contiguous and b has few, tiles of the transposed product; and where the
+//! depth is a few, sums of rows of b. [`choose`] has the rules.
 //!
 //! The bits of an element depend on the sizes, the layout (which of the strides are 1) and the instruction set: not on
 //! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
@@ -162,6 +163,7 @@ enum Choice {
     Columns,
     Dots,
     Panels,
+    Turned,
 }
 
 /// Tasks cut columns at multiples of this, a panel of b with AVX-512 and f32.
@@ -252,6 +254,7 @@ impl<T: Float> Product<T> {
                 });
             }
             Choice::Panels => self.by_panels(tasks, nanoseconds),
+            Choice::Turned => self.by_turned_panels(tasks, nanoseconds),
         }
     }
 }

@@ -21,6 +21,9 @@ impl<T: Float> Product<T> {
         if self.is_along_depth() && self.suits_dots() {
             return Product { kernel: Choice::Dots, ..self }.run();
         }
+        if self.is_along_depth() && self.suits_turned() {
+            return Product { kernel: Choice::Turned, ..self }.run();
+        }
         if self.suits_columns() {
             return Product { kernel: Choice::Columns, ..self }.run();
         }

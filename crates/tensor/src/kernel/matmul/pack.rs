@@ -116,7 +116,7 @@ unsafe fn transpose<T: Float, V: Vector<T>, const N: usize>(
 
 /// A vector of each of N columns; columns after the `width`-th repeat it.
 #[inline(always)]
-unsafe fn load_columns<T: Float, V: Vector<T>, const N: usize>(
+pub(super) unsafe fn load_columns<T: Float, V: Vector<T>, const N: usize>(
     from: View<T>,
     width: usize,
     load: impl Fn(*const T) -> V,

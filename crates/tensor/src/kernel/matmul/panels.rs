@@ -1,6 +1,8 @@
 //! Products by register tiles. Operands are copied first where that pays, block by block and by all threads together, into
 //! panels that the tiles read from one end to the other; else they are read where they lie.
 
+mod turned;
+
 use std::ops::Range;
 
 use super::pack::{Pack, PackPanels};
@@ -272,23 +274,30 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
             let at_a_time = (LASTING / (k.max(1) * width * size_of::<T>())).max(1);
             for first in (0..across).step_by(at_a_time) {
                 let panels = first..across.min(first + at_a_time);
-                for (row, col) in rows.clone().flat_map(|row| panels.clone().map(move |col| (row, col))) {
-                    let ((i, rows), j) = (grid.rows.part(row), cols.start + col * width);
+                for row in rows.clone() {
+                    let (i, rows) = grid.rows.part(row);
                     let a = match copies.a {
                         Some(View { at, .. }) => {
                             View { at: at.wrapping_add(grid.place_a(part, number, row)), row: 1, col: rows }
                         }
                         None => grid.a.from(i, p),
                     };
-                    let b = match copies.b {
-                        Some(View { at, .. }) => {
-                            let left = part.cols.len().next_multiple_of(V::LANES) - (j - part.cols.start);
-                            View { at: at.wrapping_add(grid.place_b(part, number, j)), row: width.min(left), col: 1 }
-                        }
-                        None => grid.b.from(p, j),
-                    };
-                    // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
-                    unsafe { outer::<T, V>(Depth::one_run(k), a, b, c.part(i, j, rows, width.min(cols.end - j))) }
+                    for panel in panels.clone() {
+                        let j = cols.start + panel * width;
+                        let b = match copies.b {
+                            Some(View { at, .. }) => {
+                                let left = part.cols.len().next_multiple_of(V::LANES) - (j - part.cols.start);
+                                View {
+                                    at: at.wrapping_add(grid.place_b(part, number, j)),
+                                    row: width.min(left),
+                                    col: 1,
+                                }
+                            }
+                            None => grid.b.from(p, j),
+                        };
+                        // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
+                        unsafe { outer::<T, V>(Depth::one_run(k), a, b, c.part(i, j, rows, width.min(cols.end - j))) }
+                    }
                 }
             }
         }

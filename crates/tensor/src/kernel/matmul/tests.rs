@@ -162,6 +162,8 @@ fn sizes() -> impl Strategy<Value = [usize; 3]> {
         1 => (0..10usize, 60..400usize, 0..10usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (20..200usize, 60..300usize, 0..17usize).prop_map(|(m, k, n)| [m, k, n]),
         1 => (0..17usize, 60..300usize, 20..200usize).prop_map(|(m, k, n)| [m, k, n]),
+        // Rows of x·Wᵀ that are few beside those of W.
+        2 => (17..100usize, 20..600usize, 60..300usize).prop_map(|(m, k, n)| [m, k, n]),
         // A few columns more than fill vectors of 4, 8 or 16.
         2 => (8..200usize, 16..150usize, proptest::sample::select(vec![5usize, 9, 10, 17, 18, 20, 33, 36]))
             .prop_map(|(m, k, n)| [m, k, n]),
@@ -259,7 +261,7 @@ fn copied_operands_agree() {
 #[test]
 fn copies_are_shared() {
     for layout in [[Transposed, RowMajor], [RowMajor, Transposed], [Transposed, Transposed]] {
-        for size in [[600, 400, 270], [90, 900, 800]] {
+        for size in [[600, 400, 270], [90, 900, 800], [128, 530, 250], [200, 1100, 1000]] {
             let case = Case::<f32>::new(size, layout, 2, noise(17));
             let one = pool(1).install(|| case.run(matmul));
             for threads in 2..=4 {
