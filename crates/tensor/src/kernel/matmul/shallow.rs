@@ -17,11 +17,17 @@ pub(super) const fn together(depth: usize) -> usize {
     }
 }
 
-/// The rows that are written at a time where each is longer than so many bytes: the first cache holds as many lines of any
-/// distance. Also where the output is larger than the first cache, which else would see a line, of which two groups of
-/// columns have a part, twice.
-const ROWS: usize = 8;
+/// The rows that are written at a time where the output is larger than the first cache, or rows are longer than so many bytes:
+/// a line of which two groups of columns have a part is still there when the second one comes.
+const ROWS: usize = 32;
 const LONG: usize = 1 << 10;
+
+/// As above, where rows begin whole pages apart, or nearly so, and their lines all compete for the same few places of the
+/// first cache; or where they do not begin with a line, and a small depth leaves little to do but write.
+const FEW: usize = 8;
+const PAGE: usize = 4096;
+const NEARLY: usize = 32;
+const LINE: usize = 64;
 
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///
@@ -96,8 +102,7 @@ impl<T: Float> Shallow<T> {
 struct OfDepth<T, const K: usize>(Shallow<T>);
 
 impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
-    /// All vectors of columns at once where their rows of b fit into the registers, else some after the other, for a few rows
-    /// at a time: rows that are a power of two apart would displace each other from the first cache.
+    /// All vectors of columns at once where their rows of b fit into the registers, else some after the other.
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Shallow { a, c, .. } = self.0;
@@ -109,7 +114,12 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
             // SAFETY: the caller's promise.
             return unsafe { self.some::<V>(0, c.cols, fetch) };
         }
-        let most = if row > LONG || far { ROWS } else { c.rows };
+        let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && !row.is_multiple_of(LINE);
+        let most = match row > LONG || far {
+            true if compete => FEW,
+            true => ROWS,
+            false => c.rows,
+        };
         for i in (0..c.rows).step_by(most) {
             let part = Shallow { a: a.from(i, 0), c: c.part(i, 0, most.min(c.rows - i), c.cols), ..self.0 };
             // SAFETY: as above.
@@ -180,7 +190,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
                 for i in 0..full {
                     let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
                     if fetch {
-                        prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
+                        prefetch::<T, V, N>(to.wrapping_add(FEW * c.stride));
                     }
                     for v in 0..N {
                         sums[v].store(to.wrapping_add(v * V::LANES));
@@ -191,7 +201,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
                 if fetch {
-                    prefetch::<T, V, N>(to.wrapping_add(ROWS * c.stride));
+                    prefetch::<T, V, N>(to.wrapping_add(FEW * c.stride));
                 }
                 let row = match c.start {
                     Start::Zero => sums,
