@@ -99,9 +99,9 @@ impl<T: Element> Drop for Shared<T> {
 
 /// A buffer goes back to the pool, if nobody else has it. Apart from `drop`, so that this is little where it is inlined.
 #[inline(never)]
-fn give_back<T: Element>(mut buffer: Arc<Buffer<T>>) {
-    let Some(Buffer { class: Some(class), .. }) = Arc::get_mut(&mut buffer) else { return };
-    let class = *class;
+fn give_back<T: Element>(buffer: Arc<Buffer<T>>) {
+    // Whoever writes to it asks again, so that the others' last reads need not be waited for here.
+    let Some(class) = buffer.class.filter(|_| Arc::strong_count(&buffer) == 1) else { return };
     // While the thread ends, its pool may be gone already; the buffer is then freed like any other.
     let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, buffer));
 }
@@ -121,10 +121,10 @@ const SMALLEST: u32 = 4;
 /// Four sizes to each power of two, so that at most a fifth of a buffer is unused.
 #[inline]
 fn class_of(len: usize) -> usize {
-    let len = len.max(1 << SMALLEST);
-    let octave = (len - 1).ilog2().max(SMALLEST - 1);
-    let quarter = 1usize << octave >> 2;
-    let step = (len - (1 << octave)).div_ceil(quarter);
+    let last = len.max(1 << SMALLEST) - 1;
+    let octave = last.ilog2();
+    // The quarter that the last element lies in; a division would take as long as everything else.
+    let step = (last >> (octave - 2)) - 3;
     (octave - (SMALLEST - 1)) as usize * 4 + step
 }
 
@@ -144,6 +144,8 @@ pub struct Pool<T> {
 
 struct Class<T> {
     free: Vec<Arc<Buffer<T>>>,
+    /// The elements of each.
+    len: isize,
     /// Buffers that this thread has taken and not been given back.
     taken: isize,
     /// The most that were taken at once: no more than that are ever worth keeping.
@@ -155,18 +157,21 @@ impl<T> Pool<T> {
         Pool { classes: Vec::new(), live: 0, peak: 0 }
     }
 
-    fn class(&mut self, class: usize) -> &mut Class<T> {
-        while self.classes.len() <= class {
-            self.classes.push(Class { free: Vec::new(), taken: 0, peak: 0 });
+    #[cold]
+    fn grow(&mut self, class: usize) {
+        for class in self.classes.len()..=class {
+            self.classes.push(Class { free: Vec::new(), len: class_len(class) as isize, taken: 0, peak: 0 });
         }
-        &mut self.classes[class]
     }
 
     #[inline]
     fn take(&mut self, class: usize) -> Option<Arc<Buffer<T>>> {
-        self.live += class_len(class) as isize;
+        if class >= self.classes.len() {
+            self.grow(class);
+        }
+        let class = &mut self.classes[class];
+        self.live += class.len;
         self.peak = self.peak.max(self.live);
-        let class = self.class(class);
         class.taken += 1;
         class.peak = class.peak.max(class.taken);
         class.free.pop()
@@ -175,8 +180,11 @@ impl<T> Pool<T> {
     /// Keeps a buffer, unless this thread never needs as many: one that only drops what others make keeps nothing.
     #[inline]
     fn give(&mut self, class: usize, buffer: Arc<Buffer<T>>) {
-        self.live -= class_len(class) as isize;
-        let class = self.class(class);
+        if class >= self.classes.len() {
+            self.grow(class);
+        }
+        let class = &mut self.classes[class];
+        self.live -= class.len;
         class.taken -= 1;
         if (class.free.len() as isize) < class.peak {
             class.free.push(buffer);
