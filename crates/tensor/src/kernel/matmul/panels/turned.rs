@@ -73,18 +73,14 @@ impl<T: Float> Product<T> {
         });
     }
 
-    /// In as many products of their own as there are threads, since each has a copy of its own: of different rows, where
-    /// these are even numbers of vectors, else of the same ones.
+    /// In as many products of their own as there are threads, because each turns all of x again. They are of different rows
+    /// of W: it is the larger one, and the threads have changed it, so that each has to fetch what it reads from the others.
     fn in_turned_parts(self, tasks: usize, nanoseconds: usize) {
-        let Product { isa, a, b, c, .. } = self;
-        let (lanes, parts) = (simd::lanes::<T>(isa), rayon_core::current_num_threads().min(tasks));
-        let pairs = c.rows.div_ceil(2 * lanes);
-        let even = c.rows.div_ceil(lanes).is_multiple_of(2) && pairs.is_multiple_of(parts);
-        let down = if even { parts } else { 1 };
+        let Product { isa, b, c, .. } = self;
+        let parts = rayon_core::current_num_threads().min(tasks);
         split::each(parts, nanoseconds, |task| {
-            let (i, rows) = part(c.rows, down, task % down, 2 * lanes);
-            let (j, cols) = part(c.cols, parts / down, task / down, simd::tile_rows::<T>(isa));
-            Product { a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols), ..self }.by_turned_panels(1, 0);
+            let (j, cols) = part(c.cols, parts, task, simd::tile_rows::<T>(isa));
+            Product { b: b.from(0, j), c: c.part(0, j, c.rows, cols), ..self }.by_turned_panels(1, 0);
         });
     }
 }
