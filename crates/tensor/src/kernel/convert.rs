@@ -1,6 +1,6 @@
 //! Conversions between element types.
 
-use super::cpu::{Kernel, MulAdd, bring_near, dispatch};
+use super::cpu::{Kernel, MulAdd, bring_nearer, dispatch};
 
 struct Pixels<'a> {
     src: &'a [u8],
@@ -18,9 +18,10 @@ impl Kernel for Pixels<'_> {
     }
 }
 
-/// Asks for bytes that will be converted soon to be brought into the first cache while other work goes on.
+/// Asks for bytes that will be converted soon to be brought into the second cache while other work goes on, which would
+/// displace them from the first.
 pub fn fetch(src: &[u8]) {
-    bring_near(src);
+    bring_nearer(src);
 }
 
 /// Writes `src · scale` to `dst`, vectorised: how stored pixels become network inputs.

@@ -130,13 +130,26 @@ pub(crate) fn bring_near<T>(slice: &[T]) {
     bring_near_behind(slice, 0);
 }
 
-/// As above, for as many elements so far behind the slice's, which need not be there: a hint for any address.
+/// Asks for it to be brought into the second cache.
+#[inline]
+pub(crate) fn bring_nearer<T>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for first in (0..slice.len()).step_by(CACHE_LINE / size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: a hint that no program can see the effect of.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(slice.as_ptr().wrapping_add(first).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
+
+/// As [`bring_near`], for as many elements so far behind the slice's, which need not be there: a hint for any address.
 #[inline(always)]
 pub(crate) fn bring_near_behind<T>(slice: &[T], behind: usize) {
     #[cfg(target_arch = "x86_64")]
     for first in (0..slice.len()).step_by(CACHE_LINE / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint that no program can see the effect of, whatever the address.
+        // SAFETY: as above, whatever the address.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(behind + first).cast()) }
     }
     #[cfg(not(target_arch = "x86_64"))]
