@@ -261,7 +261,7 @@ fn copied_operands_agree() {
 #[test]
 fn copies_are_shared() {
     for layout in [[Transposed, RowMajor], [RowMajor, Transposed], [Transposed, Transposed]] {
-        for size in [[600, 400, 270], [90, 900, 800], [128, 530, 250], [200, 1100, 1000]] {
+        for size in [[600, 400, 270], [90, 900, 800], [128, 530, 250], [224, 1100, 1000]] {
             let case = Case::<f32>::new(size, layout, 2, noise(17));
             let one = pool(1).install(|| case.run(matmul));
             for threads in 2..=4 {

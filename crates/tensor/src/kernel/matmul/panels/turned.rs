@@ -30,10 +30,13 @@ impl<T: Float> Product<T> {
             let vectors = cols.div_ceil(lanes);
             rows.saturating_mul(10 * vectors + 3 * (vectors % 2))
         };
+        // Where W comes from beyond the second cache, also the tiles that read it wait.
         let far = cols.saturating_mul(k).saturating_mul(size_of::<T>()) > FAR;
-        let along = tiles(rows, cols).saturating_add(cols.saturating_mul(if far { 15 } else { 10 }));
-        let turned = tiles(cols, rows).saturating_add(rows.saturating_mul(10));
-        let turned = turned.saturating_mul(k).saturating_add(rows.saturating_mul(cols).saturating_mul(16));
+        let (copied, read) = if far { (15, 4) } else { (10, 0) };
+        let along = tiles(rows, cols).saturating_add(cols.saturating_mul(copied));
+        let turned =
+            tiles(cols, rows).saturating_add(rows.saturating_mul(10)).saturating_add(cols.saturating_mul(read));
+        let turned = turned.saturating_mul(k).saturating_add(rows.saturating_mul(cols).saturating_mul(12));
         rows.saturating_mul(k) <= COPIED && turned < along.saturating_mul(k)
     }
 
