@@ -1,6 +1,6 @@
 //! Conversions between element types.
 
-use super::cpu::{Kernel, MulAdd, bring_nearer, dispatch};
+use super::cpu::{Kernel, MulAdd, bring_to_second_cache, dispatch};
 
 struct Pixels<'a> {
     src: &'a [u8],
@@ -21,7 +21,7 @@ impl Kernel for Pixels<'_> {
 /// Asks for bytes that will be converted soon to be brought into the second cache while other work goes on, which would
 /// displace them from the first.
 pub fn fetch(src: &[u8]) {
-    bring_nearer(src);
+    bring_to_second_cache(src);
 }
 
 /// Writes `src · scale` to `dst`, vectorised: how stored pixels become network inputs.

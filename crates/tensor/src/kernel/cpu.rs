@@ -132,7 +132,7 @@ pub(crate) fn bring_near<T>(slice: &[T]) {
 
 /// Asks for it to be brought into the second cache.
 #[inline]
-pub(crate) fn bring_nearer<T>(slice: &[T]) {
+pub(crate) fn bring_to_second_cache<T>(slice: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for first in (0..slice.len()).step_by(CACHE_LINE / size_of::<T>()) {
         use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};

@@ -5,7 +5,7 @@
 
 use super::NEAR;
 use super::simd::{Vector, VectorKernel, WIDEST};
-use super::tile::{Block, Start, View};
+use super::tile::{Block, LINE, Start, View};
 use crate::float::Float;
 
 /// The vectors of columns of which all rows of b fit into the registers, of 32, at a depth.
@@ -27,7 +27,6 @@ const LONG: usize = 1 << 10;
 const FEW: usize = 8;
 const PAGE: usize = 4096;
 const NEARLY: usize = 32;
-const LINE: usize = 64;
 
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///

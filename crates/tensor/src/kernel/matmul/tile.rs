@@ -239,7 +239,7 @@ const AHEAD: usize = 4;
 /// The rows of b that are fetched in advance for the tallest tiles, or those that lack one or two rows: only a part of a panel
 /// stays in the first cache until the next tile. Where a vector is less than a line, there would be more fetches than lines.
 const AHEAD_OF_TALL: usize = 8;
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// A tile of R rows and N vectors of columns.
 struct OuterTile<T, const R: usize, const N: usize> {

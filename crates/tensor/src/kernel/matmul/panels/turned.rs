@@ -42,14 +42,14 @@ impl<T: Float> Product<T> {
 
     /// The product by tiles of its transpose, in at least so many tasks.
     pub(in super::super) fn by_turned_panels(self, tasks: usize, nanoseconds: usize) {
+        if tasks > 1 && nanoseconds < TOGETHER {
+            return self.in_turned_parts(tasks, nanoseconds);
+        }
         let Product { isa, k, a, b, c, .. } = self;
         let lanes = simd::lanes::<T>(isa);
         let (depths, rows) = (Shares::new(k, DEPTH), Shares::new(c.cols, simd::tile_rows::<T>(isa)));
         let turned = Block { rows: c.cols, cols: c.rows, stride: c.rows + GAP, start: Start::Zero, at: c.at };
         let width = width(turned, simd::wide::<T>(isa), lanes);
-        if tasks > 1 && nanoseconds < TOGETHER {
-            return self.in_turned_parts(tasks, nanoseconds);
-        }
         let grid = Grid { a: b.transposed(), b: a.transposed(), c: turned, depths, rows, width, lanes };
         let whole = Part { depths: 0..depths.count(), rows: 0..rows.count(), cols: 0..c.rows };
         let mut copy = Storage::Empty;
