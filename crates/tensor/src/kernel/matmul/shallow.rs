@@ -109,12 +109,9 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
         let far = row * c.rows > NEAR;
         // Lines that take long enough to compute arrive in time by themselves.
         let fetch = K < 8 && far;
-        if c.cols <= const { together(K) } * V::LANES {
-            // SAFETY: the caller's promise.
-            return unsafe { self.some::<V>(0, c.cols, fetch) };
-        }
         let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && !row.is_multiple_of(LINE);
-        let most = match row > LONG || far {
+        let at_once = c.cols <= const { together(K) } * V::LANES;
+        let most = match !at_once && (row > LONG || far) {
             true if compete => FEW,
             true => ROWS,
             false => c.rows,
@@ -128,25 +125,27 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 }
 
 impl<T: Float, const K: usize> OfDepth<T, K> {
-    /// Some vectors of columns after the other.
+    /// Some vectors of columns after the other. There is one place that calls for them, since each would be compiled again.
     #[inline(always)]
     unsafe fn all<V: Vector<T>>(&self, fetch: bool) {
         let (cols, most) = (self.0.c.cols, const { together(K) });
         // The sums of several rows need registers beside them; a single one saves calls.
         let some = if self.0.c.rows == 1 { most } else { most.min(2) };
-        let (mut j, mut vectors) = (0, cols.div_ceil(V::LANES));
-        // SAFETY: the caller's promise.
-        unsafe {
-            while vectors > most {
-                self.some::<V>(j, some * V::LANES, fetch);
-                j += some * V::LANES;
-                vectors -= some;
+        let (mut j, mut left) = (0, cols.div_ceil(V::LANES));
+        while left > 0 {
+            let vectors = if left > most { some } else { left };
+            left -= vectors;
+            let mut end = j + vectors * V::LANES;
+            if left == 0 {
+                // Where nothing is added to the output, vectors that begin among those before them are faster than a mask.
+                if j > 0 && matches!(self.0.c.start, Start::Zero) {
+                    j = cols - vectors * V::LANES;
+                }
+                end = cols;
             }
-            // Where nothing is added to the output, vectors that begin among those before them are faster than a mask.
-            if matches!(self.0.c.start, Start::Zero) {
-                j = cols - vectors * V::LANES;
-            }
-            self.some::<V>(j, cols - j, fetch);
+            // SAFETY: the caller's promise.
+            unsafe { self.some::<V>(j, end - j, fetch) }
+            j = end;
         }
     }
 
