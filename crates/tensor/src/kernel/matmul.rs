@@ -32,7 +32,7 @@ use std::ops::Range;
 use self::columns::Columns;
 use self::dots::Dots;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
-use self::tile::{Block, Start, Tile, View};
+use self::tile::{Block, Depth, Outer, Start, View};
 use super::cpu::{Isa, isa};
 use super::split;
 use crate::float::Float;
@@ -228,7 +228,7 @@ impl<T: Float> Product<T> {
         let Product { isa, k, a, b, c, kernel } = self;
         if self.is_tile() {
             // SAFETY: as below.
-            return unsafe { simd::run(isa, Tile { k, a, b, c }) };
+            return unsafe { simd::run(isa, Outer { depth: Depth::one_run(k), a, b, c }) };
         }
         let multiplies = c.rows.saturating_mul(c.cols).saturating_mul(k);
         // A core's arithmetic, or for thin products its way to the third cache.

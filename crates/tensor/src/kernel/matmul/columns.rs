@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use super::pack::{Turn, interleave};
 use super::panels::{DEPTH, Shares};
 use super::simd::{Vector, VectorKernel};
-use super::tile::{Block, Depth, Start, View, outer, vectors};
+use super::tile::{Block, Depth, Outer, Start, View, vectors};
 use crate::float::Float;
 
 /// c = start + a·b. The columns of a must be contiguous.
@@ -50,7 +50,7 @@ impl<T: Float> VectorKernel<T> for Columns<T> {
 unsafe fn sum<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, mut tile: Block<T>) {
     for p in (0..k).step_by(DEPTH) {
         // SAFETY: the caller's promise.
-        unsafe { outer::<T, V>(Depth::one_run(DEPTH.min(k - p)), a.from(0, p), b.from(p, 0), tile) }
+        unsafe { V::call(Outer { depth: Depth::one_run(DEPTH.min(k - p)), a: a.from(0, p), b: b.from(p, 0), c: tile }) }
         tile = tile.added_to();
     }
 }

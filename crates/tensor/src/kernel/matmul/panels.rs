@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::pack::{Pack, PackPanels};
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Block, Depth, View, outer, vectors};
+use super::tile::{Block, Depth, Outer, View, vectors};
 use super::{Cut, Product};
 use crate::float::Float;
 use crate::kernel::split::{self, Parts};
@@ -296,7 +296,10 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
                             None => grid.b.from(p, j),
                         };
                         // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
-                        unsafe { outer::<T, V>(Depth::one_run(k), a, b, c.part(i, j, rows, width.min(cols.end - j))) }
+                        unsafe {
+                            let c = c.part(i, j, rows, width.min(cols.end - j));
+                            V::call(Outer { depth: Depth::one_run(k), a, b, c })
+                        }
                     }
                 }
             }

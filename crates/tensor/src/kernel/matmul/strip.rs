@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::pack::Pack;
 use super::panels::Shares;
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Block, Depth, Start, View, outer, vectors};
+use super::tile::{Block, Depth, Outer, Start, View, vectors};
 use super::{Init, Mat};
 use crate::float::Float;
 use crate::kernel::cpu::isa;
@@ -173,7 +173,10 @@ impl<T: Float> VectorKernel<T> for Strip<'_, T> {
             for row in 0..panels.count() {
                 let (i, rows) = panels.part(row);
                 // SAFETY: the caller's promise.
-                unsafe { outer::<T, V>(b.depth, a.from(i, 0), right, c.part(i, j, rows, width.min(c.cols - j))) }
+                unsafe {
+                    let c = c.part(i, j, rows, width.min(c.cols - j));
+                    V::call(Outer { depth: b.depth, a: a.from(i, 0), b: right, c })
+                }
             }
         }
     }

@@ -165,50 +165,43 @@ pub(super) const fn vectors(rows: usize, wide: bool) -> usize {
 /// Element (i, j) is one chain of multiply-adds from zero, and then `start` is added: where in a tile the element
 /// lies makes no difference to its bits.
 ///
-/// # Safety
-/// The processor has the instruction set; a, b and the bias are valid for the sizes of the block and the depth, and the
-/// block for writing. The block is no larger than said, and the rows of b are contiguous.
-#[inline(always)]
-pub(super) unsafe fn outer<T: Float, V: Vector<T>>(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!((1..=V::ROWS).contains(&c.rows) && (1..=vectors(c.rows, V::WIDE) * V::LANES).contains(&c.cols));
-    debug_assert!(b.col == 1 || depth.rows() == 0);
-    macro_rules! tiles {
-        ($($rows:literal: $($vectors:literal)*;)*) => {
-            match (c.rows, c.cols.div_ceil(V::LANES)) {
-                $($(
-                    // SAFETY: the caller's promise.
-                    ($rows, $vectors) if const { $rows <= V::ROWS && $vectors <= vectors($rows, V::WIDE) } => unsafe {
-                        V::call(OuterTile::<T, $rows, $vectors> { depth, a, b, c })
-                    },
-                )*)*
-                _ => unreachable!(),
-            }
-        };
-    }
-    tiles! {
-        1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
-        2: 1 2 3 4 5 6 7 8 9 10;
-        3: 1 2 3 4 5 6 7;
-        4: 1 2 3 4 5;
-        5: 1 2 3 4; 6: 1 2 3 4;
-        7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
-        10: 1 2; 11: 1 2; 12: 1 2;
-    }
-}
-
-/// A product that is one tile, of at most [`outer`]'s size.
-pub(super) struct Tile<T> {
-    pub(super) k: usize,
+/// a, b and the bias are valid for the sizes of the block and the depth, and the block for writing.
+#[derive(Clone, Copy)]
+pub(super) struct Outer<T> {
+    pub(super) depth: Depth,
     pub(super) a: View<T>,
     pub(super) b: View<T>,
     pub(super) c: Block<T>,
 }
 
-impl<T: Float> VectorKernel<T> for Tile<T> {
+impl<T: Float> VectorKernel<T> for Outer<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        // SAFETY: the caller's promise.
-        unsafe { outer::<T, V>(Depth::one_run(self.k), self.a, self.b, self.c) }
+        let (rows, cols) = (self.c.rows, self.c.cols);
+        debug_assert!((1..=V::ROWS).contains(&rows) && (1..=vectors(rows, V::WIDE) * V::LANES).contains(&cols));
+        debug_assert!(self.b.col == 1 || self.depth.rows() == 0);
+        macro_rules! tiles {
+            ($($rows:literal: $($vectors:literal)*;)*) => {
+                match (rows, cols.div_ceil(V::LANES)) {
+                    $($(
+                        // SAFETY: the caller's promise.
+                        ($rows, $vectors) if const { $rows <= V::ROWS && $vectors <= vectors($rows, V::WIDE) } => unsafe {
+                            V::call(OuterTile::<T, $rows, $vectors>(self))
+                        },
+                    )*)*
+                    _ => unreachable!(),
+                }
+            };
+        }
+        tiles! {
+            1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+            2: 1 2 3 4 5 6 7 8 9 10;
+            3: 1 2 3 4 5 6 7;
+            4: 1 2 3 4 5;
+            5: 1 2 3 4; 6: 1 2 3 4;
+            7: 1 2 3; 8: 1 2 3; 9: 1 2 3;
+            10: 1 2; 11: 1 2; 12: 1 2;
+        }
     }
 }
 
@@ -242,17 +235,12 @@ const AHEAD_OF_TALL: usize = 8;
 pub(super) const LINE: usize = 64;
 
 /// A tile of R rows and N vectors of columns.
-struct OuterTile<T, const R: usize, const N: usize> {
-    depth: Depth,
-    a: View<T>,
-    b: View<T>,
-    c: Block<T>,
-}
+struct OuterTile<T, const R: usize, const N: usize>(Outer<T>);
 
 impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, R, N> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let OuterTile { depth, a, mut b, c } = self;
+        let Outer { depth, a, mut b, c } = self.0;
         // The last of several vectors ends with the last column, and may begin among those of the vector before it: a mask
         // takes as long as a multiply-add.
         let mut columns = [0; N];
