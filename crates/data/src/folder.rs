@@ -145,7 +145,7 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let failed = |source| Error::Io { file: folder.display().to_string(), source };
     let mut paths: Vec<PathBuf> = entries.map_err(failed)?;
-    paths.sort();
+    paths.sort_unstable();
     Ok(paths)
 }
 

@@ -71,7 +71,7 @@ fn quotas(members: &[Vec<usize>], count: usize, total: usize) -> Vec<usize> {
     let divisor = total.max(1) as u128;
     let mut quotas: Vec<usize> = members.iter().map(|class| (share(class) / divisor) as usize).collect();
     let mut by_remainder: Vec<usize> = (0..members.len()).collect();
-    by_remainder.sort_by_key(|&k| std::cmp::Reverse(share(&members[k]) % divisor));
+    by_remainder.sort_unstable_by_key(|&k| (std::cmp::Reverse(share(&members[k]) % divisor), k));
     let missing = count - quotas.iter().sum::<usize>();
     by_remainder.into_iter().take(missing).for_each(|k| quotas[k] += 1);
     quotas

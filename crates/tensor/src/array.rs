@@ -226,14 +226,11 @@ impl<T: Float> Array<T> for Var<'_, T> {
         y: &Self,
         needs: &[bool],
     ) -> Grads<Self> {
-        let grads = rule.vjp(Traced(*g), x.map(|x| Traced(*x)), Traced(*y));
-        let shape = y.shape();
-        // A rule may answer with a literal, which is one number for all elements.
-        grads
-            .into_iter()
-            .zip(needs)
-            .map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape)))
-            .collect()
+        let mut traced = [Traced(*y); N];
+        for k in 0..N {
+            traced[k] = Traced(*x[k]);
+        }
+        needed_gradients(&rule.vjp(Traced(*g), traced, Traced(*y)), y, needs)
     }
 
     fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {
@@ -289,3 +286,10 @@ macro_rules! doors {
 }
 doors!(Tensor<T>,);
 doors!(Var<'t, T>, 't);
+
+/// The gradients that are needed of those of a rule. It may answer with a literal, which is one number for all elements.
+fn needed_gradients<'t, T: Float>(grads: &[Traced<'t, T>], y: &Var<'t, T>, needs: &[bool]) -> Grads<Var<'t, T>> {
+    let shape = y.shape();
+    let pairs = grads.iter().zip(needs);
+    pairs.map(|(grad, &needed)| needed.then(|| Array::broadcast_to(&grad.0, &shape))).collect()
+}

@@ -140,7 +140,7 @@ fn implicit(operands: &[Vec<usize>], met: &[Met]) -> Vec<usize> {
     let once = |at: &usize| operands.iter().flatten().filter(|other| *other == at).count() == 1;
     let letter = |at: &usize| matches!(met[*at].index, Index::Letter(_));
     let mut output: Vec<usize> = (0..met.len()).filter(|at| !letter(at) || once(at)).collect();
-    output.sort_by_key(|&at| match met[at].index {
+    output.sort_unstable_by_key(|&at| match met[at].index {
         Index::Broadcast(axis) => (false, usize::MAX - axis),
         Index::Letter(c) => (true, c as usize),
     });

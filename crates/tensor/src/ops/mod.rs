@@ -76,7 +76,7 @@ pub trait Op<T: Float>: 'static {
     /// How many floating-point operations `forward` takes, for [`Tape::profile`](crate::Tape::profile). By default one for
     /// each element of the largest array involved.
     fn flops(&self, x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
-        x.iter().map(|x| x.numel()).max().unwrap_or(0).max(y.numel()) as u64
+        largest(x, y)
     }
 
     /// What the op was built with, for programs that read a tape with [`Tape::steps`](crate::Tape::steps) and write it down
@@ -246,6 +246,11 @@ macro_rules! methods {
     };
 }
 use methods;
+
+/// The elements of the largest array.
+fn largest<T: Float>(x: &[&Tensor<T>], y: &Tensor<T>) -> u64 {
+    x.iter().map(|x| x.numel()).max().unwrap_or(0).max(y.numel()) as u64
+}
 
 /// The gradients of an op with one input.
 fn one<A>(grad: A) -> Grads<A> {

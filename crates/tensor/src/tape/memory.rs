@@ -85,7 +85,7 @@ fn kind<T: Float>(node: &Node<T>) -> &'static str {
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
-        kinds.sort_by_key(|kind| std::cmp::Reverse(kind.bytes));
+        kinds.sort_unstable_by_key(|kind| (std::cmp::Reverse(kind.bytes), kind.kind));
         let width = kinds.iter().map(|kind| kind.kind.len()).max().unwrap_or(0).max("total".len());
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         writeln!(f, "{:width$}  {:>8}  {:>10}  {:>13}", "kind", "nodes", "MiB", "without value")?;

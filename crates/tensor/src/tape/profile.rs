@@ -60,7 +60,7 @@ impl Profile {
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut ops: Vec<_> = self.ops.iter().collect();
-        ops.sort_by_key(|op| std::cmp::Reverse(op.forward + op.backward));
+        ops.sort_unstable_by_key(|op| (std::cmp::Reverse(op.forward + op.backward), op.name));
         let total: Duration = ops.iter().map(|op| op.forward + op.backward).sum();
         let width = ops.iter().map(|op| op.name.len()).max().unwrap_or(0).max("op".len());
         let [op, count, forward, backward, share] = ["op", "count", "forward", "backward", "share"];

@@ -25,9 +25,15 @@ impl<T: Float> Tensor<T> {
             let size = |range: std::ops::Range<usize>| self.shape()[range].iter().product();
             return Folded { data: self.clone(), mid: size(first..last), inner: size(last..rank) };
         }
-        let kept = (0..rank).filter(|&i| !axes.has(i));
-        let order: SmallVec<[isize; 8]> = kept.chain((0..rank).filter(|&i| axes.has(i))).map(|i| i as isize).collect();
-        let mid = (0..rank).filter(|&i| axes.has(i)).map(|i| self.shape()[i]).product();
+        let (mut order, mut mid) = (SmallVec::<[isize; 8]>::new(), 1);
+        for folded in [false, true] {
+            for i in 0..rank {
+                if axes.has(i) == folded {
+                    order.push(i as isize);
+                    mid *= if folded { self.shape()[i] } else { 1 };
+                }
+            }
+        }
         Folded { data: self.permute(&order).contiguous(), mid, inner: 1 }
     }
 

@@ -23,12 +23,13 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
         let Dots { k, a, b, c } = self;
         // SAFETY, of both: the caller's promise. A row is a column of the transposed product; where its sums are long, eight
         // at a time keep the processor busy, and memory has fewer places to read.
-        match (c.rows, c.cols) {
-            (_, 1) => return unsafe { column::<T, V>(k, a, b, c) },
-            (1, _) if k < LONG => {
-                return unsafe { column::<T, V>(k, b.transposed(), a.transposed(), c.transposed_row()) };
-            }
-            _ => {}
+        let column_of = match (c.rows, c.cols) {
+            (_, 1) => Some((a, b, c)),
+            (1, _) if k < LONG => Some((b.transposed(), a.transposed(), c.transposed_row())),
+            _ => None,
+        };
+        if let Some((a, b, c)) = column_of {
+            return unsafe { column::<T, V>(k, a, b, c) };
         }
         // One row goes with many columns, to keep the processor busy.
         let widest = if c.rows == 1 { 8 } else { V::DOTS };
@@ -37,7 +38,7 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
         for (row, col) in tiles(0..down.count(), across.count(), c.rows > c.cols) {
             let ((i, rows), (j, cols)) = (down.part(row), across.part(col));
             // SAFETY: the caller's promise; the parts lie inside the block.
-            unsafe { dots::<T, V>(k, a.from(i, 0), b.from(0, j), c.part(i, j, rows, cols)) }
+            unsafe { V::call(Tile { k, a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols) }) }
         }
     }
 }
@@ -51,12 +52,12 @@ unsafe fn column<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Bl
     let mut i = 0;
     // SAFETY, of all: the caller's promise; the parts lie inside the block.
     while i + V::LANES <= c.rows {
-        let (a, c) = (a.from(i, 0), c.part(i, 0, V::LANES, 1));
+        let tile = Tile { k, a: a.from(i, 0), b, c: c.part(i, 0, V::LANES, 1) };
         unsafe {
             match V::LANES {
-                16 => V::call(DotTile::<T, 16, 1> { k, a, b, c }),
-                8 => V::call(DotTile::<T, 8, 1> { k, a, b, c }),
-                _ => V::call(DotTile::<T, 4, 1> { k, a, b, c }),
+                16 => V::call(DotTile::<T, 16, 1>(tile)),
+                8 => V::call(DotTile::<T, 8, 1>(tile)),
+                _ => V::call(DotTile::<T, 4, 1>(tile)),
             }
         }
         i += V::LANES;
@@ -64,37 +65,45 @@ unsafe fn column<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Bl
     let rest = Shares::new(c.rows - i, V::DOTS);
     for number in 0..rest.count() {
         let (first, rows) = rest.part(number);
-        unsafe { dots::<T, V>(k, a.from(i + first, 0), b, c.part(i + first, 0, rows, 1)) }
+        let (a, c) = (a.from(i + first, 0), c.part(i + first, 0, rows, 1));
+        unsafe { V::call(Tile { k, a, b, c }) }
     }
 }
 
 /// c = start + a·b over `k`, for a block of at most `V::DOTS` × `V::DOTS`, or of one row and eight columns. The rows of
 /// a and the columns of b are contiguous.
-///
-/// # Safety
-/// As for the outer-product tile, with the rows of a and the columns of b contiguous.
-#[inline(always)]
-unsafe fn dots<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Block<T>) {
-    debug_assert!(a.col == 1 && b.row == 1);
-    macro_rules! sizes {
-        ($($rows:literal: $($cols:literal)*;)*) => {
-            match (c.rows, c.cols) {
-                $($(
-                    // SAFETY: the caller's promise.
-                    ($rows, $cols) if const { fits($rows, $cols, V::DOTS) } => unsafe {
-                        V::call(DotTile::<T, $rows, $cols> { k, a, b, c })
-                    },
-                )*)*
-                _ => unreachable!(),
-            }
-        };
-    }
-    sizes! {
-        1: 1 2 3 4 5 6 7 8;
-        2: 1 2 3 4 5;
-        3: 1 2 3 4 5;
-        4: 1 2 3 4 5;
-        5: 1 2 3 4 5;
+#[derive(Clone, Copy)]
+struct Tile<T> {
+    k: usize,
+    a: View<T>,
+    b: View<T>,
+    c: Block<T>,
+}
+
+impl<T: Float> VectorKernel<T> for Tile<T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<T>>(self) {
+        debug_assert!(self.a.col == 1 && self.b.row == 1);
+        macro_rules! sizes {
+            ($($rows:literal: $($cols:literal)*;)*) => {
+                match (self.c.rows, self.c.cols) {
+                    $($(
+                        // SAFETY: the caller's promise.
+                        ($rows, $cols) if const { fits($rows, $cols, V::DOTS) } => unsafe {
+                            V::call(DotTile::<T, $rows, $cols>(self))
+                        },
+                    )*)*
+                    _ => unreachable!(),
+                }
+            };
+        }
+        sizes! {
+            1: 1 2 3 4 5 6 7 8;
+            2: 1 2 3 4 5;
+            3: 1 2 3 4 5;
+            4: 1 2 3 4 5;
+            5: 1 2 3 4 5;
+        }
     }
 }
 
@@ -104,44 +113,38 @@ const fn fits(rows: usize, cols: usize, most: usize) -> bool {
 }
 
 /// A tile of R rows and S columns.
-struct DotTile<T, const R: usize, const S: usize> {
-    k: usize,
-    a: View<T>,
-    b: View<T>,
-    c: Block<T>,
-}
+struct DotTile<T, const R: usize, const S: usize>(Tile<T>);
 
 impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R, S> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let DotTile { k, a, b, c } = self;
+        let Tile { k, a, b, c } = self.0;
         // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
         unsafe {
             let mut sums = [[V::zero(); S]; R];
-            let whole = k / V::LANES * V::LANES;
-            for p in (0..whole).step_by(V::LANES) {
-                step(&mut sums, |i| V::load(a.from(i, p).at), |j| V::load(b.from(p, j).at));
+            let mut p = 0;
+            while p + V::LANES <= k {
+                step::<T, V, R, S, true>(&mut sums, a.from(0, p), b.from(p, 0), V::LANES);
+                p += V::LANES;
             }
-            if whole < k {
-                let rest = k - whole;
-                step(
-                    &mut sums,
-                    |i| V::load_first(a.from(i, whole).at, rest),
-                    |j| V::load_first(b.from(whole, j).at, rest),
-                );
+            if p < k {
+                step::<T, V, R, S, false>(&mut sums, a.from(0, p), b.from(p, 0), k - p);
             }
-            let totals = match V::LANES {
+            let mut totals = match V::LANES {
                 16 => totals::<T, V, R, S, 16>(sums),
                 8 => totals::<T, V, R, S, 8>(sums),
                 _ => totals::<T, V, R, S, 4>(sums),
             };
+            if let Start::At { from, row } = c.start {
+                for i in 0..R {
+                    for j in 0..S {
+                        totals[i][j] = *from.wrapping_add(i * row + j) + totals[i][j];
+                    }
+                }
+            }
             for i in 0..R {
                 for j in 0..S {
-                    let (to, total) = (c.at.wrapping_add(i * c.stride + j), totals[i][j]);
-                    *to = match c.start {
-                        Start::Zero => total,
-                        Start::At { from, row } => *from.wrapping_add(i * row + j) + total,
-                    };
+                    *c.at.wrapping_add(i * c.stride + j) = totals[i][j];
                 }
             }
         }
@@ -182,21 +185,24 @@ unsafe fn totals<T: Float, V: Vector<T>, const R: usize, const S: usize, const L
     totals
 }
 
-/// Adds the products of one vector of each row and each column.
+/// Adds the products of one vector of each row and each column, of which the first `len` lanes are there.
 #[inline(always)]
-unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize>(
+unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHOLE: bool>(
     sums: &mut [[V; S]; R],
-    a: impl Fn(usize) -> V,
-    b: impl Fn(usize) -> V,
+    a: View<T>,
+    b: View<T>,
+    len: usize,
 ) {
-    // SAFETY: the processor has the instruction set, as the caller promises.
+    // SAFETY: the caller's promise.
     unsafe {
         let mut y = [V::zero(); S];
         for j in 0..S {
-            y[j] = b(j);
+            let at = b.from(0, j).at;
+            y[j] = if WHOLE { V::load(at) } else { V::load_first(at, len) };
         }
         for i in 0..R {
-            let x = a(i);
+            let at = a.from(i, 0).at;
+            let x = if WHOLE { V::load(at) } else { V::load_first(at, len) };
             for j in 0..S {
                 sums[i][j] = x.mul_add(y[j], sums[i][j]);
             }
