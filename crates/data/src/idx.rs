@@ -45,7 +45,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Idx, Error> {
         return Err(Error::NotAFile { file: name });
     }
     let file = File::open(path).map_err(io_error)?;
-    decode(file, metadata.len(), &name)
+    decode(&mut { file }, metadata.len(), &name)
 }
 
 /// Parses the contents of an IDX file, plain or gzip; `name` stands for the file in messages.
@@ -64,31 +64,31 @@ pub fn read(path: impl AsRef<Path>) -> Result<Idx, Error> {
 /// # Errors
 /// As [`read`].
 pub fn parse(bytes: &[u8], name: &str) -> Result<Idx, Error> {
-    decode(bytes, bytes.len() as u64, name)
+    decode(&mut { bytes }, bytes.len() as u64, name)
 }
 
 /// `stored` is the size of the file as it lies on disk.
-fn decode(mut reader: impl Read, stored: u64, file: &str) -> Result<Idx, Error> {
+fn decode(reader: &mut dyn Read, stored: u64, file: &str) -> Result<Idx, Error> {
     let mut start = [0; 2];
-    let got = fill(&mut reader, &mut start).map_err(|source| Error::Io { file: file.to_owned(), source })?;
-    let whole = start[..got].chain(reader);
+    let got = fill(reader, &mut start).map_err(|source| Error::Io { file: file.to_owned(), source })?;
+    let mut whole = start[..got].chain(reader);
     if start == GZIP_MAGIC {
-        let decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
-        Contents { reader: decoder, file, gzip: true, offset: 0 }.parse(stored)
+        let mut decoder = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
+        Contents { reader: &mut decoder, file, gzip: true, offset: 0 }.parse(stored)
     } else {
-        Contents { reader: whole, file, gzip: false, offset: 0 }.parse(stored)
+        Contents { reader: &mut whole, file, gzip: false, offset: 0 }.parse(stored)
     }
 }
 
 /// The decompressed stream and how far it has been read.
-struct Contents<'a, R> {
-    reader: R,
+struct Contents<'a> {
+    reader: &'a mut dyn Read,
     file: &'a str,
     gzip: bool,
     offset: u64,
 }
 
-impl<R: Read> Contents<'_, R> {
+impl Contents<'_> {
     fn parse(mut self, stored: u64) -> Result<Idx, Error> {
         let dims = self.dims()?;
         let expected = self.data_len(&dims)?;
@@ -164,7 +164,7 @@ impl<R: Read> Contents<'_, R> {
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let got = fill(&mut self.reader, buffer).map_err(|source| match self.gzip {
+        let got = fill(self.reader, buffer).map_err(|source| match self.gzip {
             true => Error::Gzip { file: self.name(), offset: self.offset, source },
             false => Error::Io { file: self.name(), source },
         })?;
@@ -182,7 +182,7 @@ impl<R: Read> Contents<'_, R> {
 }
 
 /// Reads until the buffer is full or the stream ends; how many bytes there were.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match reader.read(&mut buffer[filled..]) {

@@ -1,6 +1,7 @@
 //! Which samples go where: seeded permutations and splits, as indices.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use crate::random::{self, Purpose};
 
@@ -70,10 +71,12 @@ fn quotas(members: &[Vec<usize>], count: usize, total: usize) -> Vec<usize> {
     let share = |class: &Vec<usize>| class.len() as u128 * count as u128;
     let divisor = total.max(1) as u128;
     let mut quotas: Vec<usize> = members.iter().map(|class| (share(class) / divisor) as usize).collect();
-    let mut by_remainder: Vec<usize> = (0..members.len()).collect();
-    by_remainder.sort_unstable_by_key(|&k| (std::cmp::Reverse(share(&members[k]) % divisor), k));
-    let missing = count - quotas.iter().sum::<usize>();
-    by_remainder.into_iter().take(missing).for_each(|k| quotas[k] += 1);
+    let remainders = members.iter().enumerate().map(|(k, class)| (share(class) % divisor, Reverse(k)));
+    let mut by_remainder: BinaryHeap<_> = remainders.collect();
+    for _ in quotas.iter().sum()..count {
+        let (_, Reverse(k)) = by_remainder.pop().expect("less is missing than there are classes");
+        quotas[k] += 1;
+    }
     quotas
 }
 

@@ -42,7 +42,8 @@ impl Transform for Elastic {
     fn apply(&self, image: &mut Image, rng: &mut Rng) {
         let [_, height, width] = image.shape();
         let alpha = self.alpha.draw(rng);
-        let [dx, dy] = [(); 2].map(|()| field(height, width, &self.weights, rng));
+        let dx = field(height, width, &self.weights, rng);
+        let dy = field(height, width, &self.weights, rng);
         resample(image, self.fill, |x, y| {
             let at = y * width + x;
             [x as f32 + alpha * dx[at], y as f32 + alpha * dy[at]]

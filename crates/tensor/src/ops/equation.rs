@@ -139,11 +139,15 @@ fn explicit(term: Term<'_>, met: &[Met], equation: &str) -> Result<Vec<usize>> {
 fn implicit(operands: &[Vec<usize>], met: &[Met]) -> Vec<usize> {
     let once = |at: &usize| operands.iter().flatten().filter(|other| *other == at).count() == 1;
     let letter = |at: &usize| matches!(met[*at].index, Index::Letter(_));
-    let mut output: Vec<usize> = (0..met.len()).filter(|at| !letter(at) || once(at)).collect();
-    output.sort_unstable_by_key(|&at| match met[at].index {
+    let place = |at: usize| match met[at].index {
         Index::Broadcast(axis) => (false, usize::MAX - axis),
         Index::Letter(c) => (true, c as usize),
-    });
+    };
+    // By insertion: there are few, and to sort a list takes a hundred times the code.
+    let mut output = Vec::new();
+    for at in (0..met.len()).filter(|at| !letter(at) || once(at)) {
+        output.insert(output.partition_point(|&other| place(other) <= place(at)), at);
+    }
     output
 }
 

@@ -84,8 +84,11 @@ fn kind<T: Float>(node: &Node<T>) -> &'static str {
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut kinds: Vec<_> = self.kinds.iter().collect();
-        kinds.sort_unstable_by_key(|kind| (std::cmp::Reverse(kind.bytes), kind.kind));
+        // By insertion: there are few, and to sort a list takes a hundred times the code.
+        let mut kinds: Vec<&KindMemory> = Vec::with_capacity(self.kinds.len());
+        for kind in &self.kinds {
+            kinds.insert(kinds.partition_point(|other| other.bytes >= kind.bytes), kind);
+        }
         let width = kinds.iter().map(|kind| kind.kind.len()).max().unwrap_or(0).max("total".len());
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         writeln!(f, "{:width$}  {:>8}  {:>10}  {:>13}", "kind", "nodes", "MiB", "without value")?;

@@ -59,8 +59,12 @@ impl Profile {
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut ops: Vec<_> = self.ops.iter().collect();
-        ops.sort_unstable_by_key(|op| (std::cmp::Reverse(op.forward + op.backward), op.name));
+        // By insertion: there are few, and to sort a list takes a hundred times the code.
+        let mut ops: Vec<&OpProfile> = Vec::with_capacity(self.ops.len());
+        for op in &self.ops {
+            let at = ops.partition_point(|other| other.forward + other.backward >= op.forward + op.backward);
+            ops.insert(at, op);
+        }
         let total: Duration = ops.iter().map(|op| op.forward + op.backward).sum();
         let width = ops.iter().map(|op| op.name.len()).max().unwrap_or(0).max("op".len());
         let [op, count, forward, backward, share] = ["op", "count", "forward", "backward", "share"];

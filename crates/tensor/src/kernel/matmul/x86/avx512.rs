@@ -41,7 +41,7 @@ impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
     const ROWS: usize = 12;
     const WIDE: bool = is_f32::<T>();
-    const DOTS: usize = 5;
+    const DOTS: usize = if is_f32::<T>() { 5 } else { 4 };
     const SHALLOW: usize = 64 / size_of::<T>();
 
     #[inline(always)]
