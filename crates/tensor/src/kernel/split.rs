@@ -26,6 +26,11 @@ pub(crate) fn each(tasks: usize, work: usize, run: impl Fn(usize) + Sync) {
     }
 }
 
+/// As [`each`], for tasks that are long enough to be called: they are compiled once, and not for both ways.
+pub(crate) fn each_long(tasks: usize, work: usize, run: &(dyn Fn(usize) + Sync)) {
+    each(tasks, work, run);
+}
+
 /// Whether tasks of so much work, in nanoseconds, may be shared. If not, they run on the calling thread.
 pub(crate) fn shares(work: usize) -> bool {
     work >= SHARED && rayon_core::current_num_threads() > 1

@@ -145,8 +145,8 @@ pub(super) unsafe fn interleave<T: Float, V: Vector<T>, const N: usize>(mut x: [
     x
 }
 
-/// Any strides, zero included.
-#[inline(always)]
+/// Any strides, zero included. Compiled once, as [`turn_rows`].
+#[inline(never)]
 unsafe fn copy_any<T: Float>(from: View<T>, depth: usize, width: usize, stride: usize, to: &mut [T]) {
     for (p, to) in to.chunks_exact_mut(stride).enumerate().take(depth) {
         for (j, to) in to.iter_mut().enumerate().take(width) {
@@ -279,8 +279,8 @@ impl<T: Float> VectorKernel<T> for Turn<'_, T> {
     }
 }
 
-/// Rows from `first` on, element by element.
-#[inline(always)]
+/// Rows from `first` on, element by element. Vectors do not help it, so it is compiled once.
+#[inline(never)]
 unsafe fn turn_rows<T: Float>(from: View<T>, first: usize, rows: usize, to: &mut [T]) {
     for (j, to) in to.chunks_exact_mut(rows).enumerate() {
         for (i, to) in to.iter_mut().enumerate().skip(first) {

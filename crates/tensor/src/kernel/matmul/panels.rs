@@ -123,7 +123,7 @@ impl<T: Float> Product<T> {
     /// In tasks that are products of their own, each with its own copies.
     fn apart(self, cut: Cut, panels: Shares, nanoseconds: usize) {
         let Product { a, b, c, .. } = self;
-        split::each(cut.tasks(), nanoseconds, |task| {
+        split::each_long(cut.tasks(), nanoseconds, &|task| {
             let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
             let i = panels.part(numbers.start).0;
             let rows = panels.part(numbers.end).0 - i;
@@ -163,7 +163,7 @@ impl<T: Float> Product<T> {
         let (a, b) = (a.map(Parts::new), b.map(Parts::new));
         let depths = part.depths.len();
         // A thread copies the columns that it is about to multiply, and all of their depth.
-        split::each((left + right) * depths, if shared { elements / RATE } else { 0 }, |task| {
+        split::each_long((left + right) * depths, if shared { elements / RATE } else { 0 }, &|task| {
             let (group, number) = (task / depths, part.depths.start + task % depths);
             let (p, depth) = grid.depths.part(number);
             if let (Some(a), true) = (&a, group < left) {
@@ -192,7 +192,7 @@ impl<T: Float> Product<T> {
     fn multiply(&self, grid: Grid<T>, part: &Part, copies: Copies<T>, tasks: usize, nanoseconds: usize) {
         let unit = if copies.b.is_some() { grid.width } else { super::COL_UNIT };
         let cut = Cut::new(grid.height(part), part.rows.len(), part.cols.len(), unit, tasks);
-        split::each(cut.tasks(), nanoseconds, |task| {
+        split::each_long(cut.tasks(), nanoseconds, &|task| {
             let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
             let rows = part.rows.start + rows.start..part.rows.start + rows.end;
             let cols = part.cols.start + j..part.cols.start + j + cols;

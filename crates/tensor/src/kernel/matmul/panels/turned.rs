@@ -58,7 +58,7 @@ impl<T: Float> Product<T> {
         self.copy(grid, &whole, None, Some(to), tasks > 1);
         let some = (TURNED / turned.stride / simd::tile_rows::<T>(isa)).max(1);
         let groups = Shares::new(rows.count(), some.min(rows.count().div_ceil(tasks)));
-        split::each(groups.count(), nanoseconds, |task| {
+        split::each_long(groups.count(), nanoseconds, &|task| {
             let (first, count) = groups.part(task);
             let (begin, end) = (rows.part(first).0, rows.part(first + count).0);
             let mut sums = Storage::Empty;
@@ -81,7 +81,7 @@ impl<T: Float> Product<T> {
     fn in_turned_parts(self, tasks: usize, nanoseconds: usize) {
         let Product { isa, b, c, .. } = self;
         let parts = rayon_core::current_num_threads().min(tasks);
-        split::each(parts, nanoseconds, |task| {
+        split::each_long(parts, nanoseconds, &|task| {
             let (j, cols) = part(c.cols, parts, task, simd::tile_rows::<T>(isa));
             Product { b: b.from(0, j), c: c.part(0, j, c.rows, cols), ..self }.by_turned_panels(1, 0);
         });
