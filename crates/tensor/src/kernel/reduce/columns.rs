@@ -50,15 +50,23 @@ impl<T: Float, F: Fold> Kernel for Columns<'_, T, F> {
     fn run<M: MulAdd>(self) {
         let Columns { fold, x, inner, first, out } = self;
         let most = (ABREAST / inner).min(x.len() / inner / 4);
-        if most < 2 {
-            return downwards(fold, x, inner, first, out);
+        let abreast = if most < 2 { 1 } else { 1 << most.ilog2() };
+        let mut room;
+        let wide: &mut [T] = if abreast == 1 {
+            &mut []
+        } else {
+            room = [T::ZERO; ABREAST];
+            &mut room[..abreast * inner]
+        };
+        let width = abreast * inner;
+        let (whole, rest) = x.split_at(x.len() / width * width);
+        // One place calls for both, or each would be compiled.
+        let (begin, to) = if abreast == 1 { (first, &mut *out) } else { (0, &mut *wide) };
+        downwards(fold, whole, width, begin, to);
+        if abreast == 1 {
+            return;
         }
-        let abreast = 1 << most.ilog2();
-        let mut wide = [T::ZERO; ABREAST];
-        let wide = &mut wide[..abreast * inner];
-        let whole = x.len() / wide.len() * wide.len();
-        downwards(fold, &x[..whole], wide.len(), 0, wide);
-        fold_into(fold, wide, &x[whole..]);
+        fold_into(fold, wide, rest);
         let mut width = abreast / 2;
         while width > 0 {
             let (low, high) = wide.split_at_mut(width * inner);
@@ -79,18 +87,25 @@ fn fold_into<T: Float>(fold: impl Fold, to: &mut [T], from: &[T]) {
 /// Columns `first..first + out.len()`, a tile after the other.
 #[inline(always)]
 fn downwards<T: Float>(fold: impl Fold, x: &[T], inner: usize, first: usize, out: &mut [T]) {
-    if x.len() <= ROWS * inner && out.len() <= TILE {
-        out.fill(fold.empty());
-        return tile(fold, x, inner, first, out);
-    }
-    let mut part = [T::ZERO; TILE];
+    let single = x.len() <= ROWS * inner;
+    let mut room;
+    let part: &mut [T] = if single {
+        &mut []
+    } else {
+        room = [T::ZERO; TILE];
+        &mut room
+    };
     for (t, out) in out.chunks_mut(TILE).enumerate() {
         out.fill(fold.empty());
         for group in x.chunks(ROWS * inner) {
-            let part = &mut part[..out.len()];
-            part.fill(fold.empty());
-            tile(fold, group, inner, first + t * TILE, part);
-            fold_into(fold, out, part);
+            let to = if single { &mut *out } else { &mut part[..out.len()] };
+            if !single {
+                to.fill(fold.empty());
+            }
+            tile(fold, group, inner, first + t * TILE, to);
+            if !single {
+                fold_into(fold, out, &part[..out.len()]);
+            }
         }
     }
 }
