@@ -119,8 +119,6 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Fused>()
 }
 
-// As the others: inlined, it would be compiled again with its caller.
-#[inline(never)]
 fn portable<K: Kernel>(kernel: K) -> K::Output {
     // AArch64 always has the fused instruction.
     if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Unfused>() }
