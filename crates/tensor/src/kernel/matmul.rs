@@ -31,6 +31,7 @@ use std::ops::Range;
 
 use self::columns::Columns;
 use self::dots::Dots;
+use self::shallow::Shallow;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
 use self::tile::{Block, Depth, Outer, Start, View};
 use super::cpu::{Isa, isa};
@@ -163,6 +164,7 @@ enum Choice {
     Columns,
     Dots,
     Panels,
+    Shallow,
     Turned,
 }
 
@@ -223,13 +225,9 @@ impl<T: Float> Product<T> {
         Product { a: self.b.transposed(), b: self.a.transposed(), c, ..self }
     }
 
-    /// The product task by task.
-    fn run(self) {
-        let Product { isa, k, a, b, c, kernel } = self;
-        if self.is_tile() {
-            // SAFETY: as below.
-            return unsafe { simd::run(isa, Outer { depth: Depth::one_run(k), a, b, c }) };
-        }
+    /// How many tasks it is worth being cut into, and the nanoseconds that it takes on one thread.
+    fn tasks(&self) -> (usize, usize) {
+        let Product { k, c, .. } = *self;
         let multiplies = c.rows.saturating_mul(c.cols).saturating_mul(k);
         // A core's arithmetic, or for thin products its way to the third cache.
         let elements = k.saturating_mul(c.rows.saturating_add(c.cols));
@@ -237,9 +235,29 @@ impl<T: Float> Product<T> {
         let nanoseconds = arithmetic::<T>(multiplies).max(bytes / 64);
         // Alone, a thread would only read the operands more often.
         let tasks = if split::shares(nanoseconds) { (multiplies / MULTIPLIES).clamp(1, TASKS) } else { 1 };
-        // SAFETY, of both kernels: the product is checked, the processor has the instruction set, and no other task
+        (tasks, nanoseconds)
+    }
+
+    /// The product task by task.
+    fn run(self) {
+        let Product { isa, k, a, b, c, kernel } = self;
+        if self.is_tile() {
+            // SAFETY: as below.
+            return unsafe { simd::run(isa, Outer { depth: Depth::one_run(k), a, b, c }) };
+        }
+        let (tasks, nanoseconds) = self.tasks();
+        // SAFETY, of all kernels: the product is checked, the processor has the instruction set, and no other task
         // writes the same part of c.
         match kernel {
+            Choice::Shallow => {
+                let cut = Cut::new(c.rows, c.rows.div_ceil(shallow::TASK), c.cols, COL_UNIT, tasks);
+                split::each(cut.tasks(), nanoseconds, |task| {
+                    let ((j, cols), groups) = (cut.columns(task), cut.panels(task));
+                    let (i, end) = (groups.start * shallow::TASK, c.rows.min(groups.end * shallow::TASK));
+                    let (a, b, c) = (a.from(i, 0), b.from(0, j), c.part(i, j, end - i, cols));
+                    unsafe { simd::run(isa, Shallow { k, a, b, c }) }
+                });
+            }
             Choice::Columns => split::each(tasks, nanoseconds, |task| {
                 let (i, rows) = part(c.rows, tasks, task, ROW_UNIT);
                 let (a, c) = (a.from(i, 0), c.part(i, 0, rows, c.cols));

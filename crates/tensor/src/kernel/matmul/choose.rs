@@ -6,9 +6,8 @@ use super::{Choice, Product, pack, panels, rest, simd, tile};
 use crate::float::Float;
 use crate::storage::Storage;
 
-/// The elements of a shallow product, and its multiply-adds, at most. A larger one is worth cutting into tasks.
-const SHALLOW: usize = 1 << 17;
-const SHALLOW_MULTIPLIES: usize = 1 << 20;
+/// The elements of a shallow product that is not worth asking whether it is to be cut into tasks.
+const SMALL: usize = 1 << 14;
 
 /// The elements of operands that are copied to take dot products of them at most, and what such a copy takes at least,
 /// in cycles.
@@ -42,10 +41,6 @@ impl<T: Float> Product<T> {
         self.run();
     }
 
-    fn elements(&self) -> usize {
-        self.c.rows.saturating_mul(self.c.cols)
-    }
-
     /// Whether the rows of a and the columns of b are contiguous.
     fn is_along_depth(&self) -> bool {
         self.a.col == 1 && self.b.row == 1 && self.b.col != 1
@@ -61,11 +56,8 @@ impl<T: Float> Product<T> {
 
     /// Whether its rows are better summed than its tiles, once the rows of b are contiguous.
     fn is_shallow(&self) -> bool {
-        let (elements, narrow) = (self.elements(), self.c.cols <= simd::lanes::<T>(self.isa));
-        (1..=simd::shallow::<T>(self.isa)).contains(&self.k)
-            && (narrow || shallow::together(self.k) > 1)
-            && elements <= SHALLOW
-            && elements * self.k <= SHALLOW_MULTIPLIES
+        let narrow = self.c.cols <= simd::lanes::<T>(self.isa);
+        (1..=simd::shallow::<T>(self.isa)).contains(&self.k) && (narrow || shallow::together(self.k) > 1)
     }
 
     /// Whether it is a single row, of more vectors than its sum takes at a time, and of no more than a tile has.
@@ -78,8 +70,11 @@ impl<T: Float> Product<T> {
         let Product { isa, k, a, b, c, .. } = self;
         let shorter = simd::narrowest::<T>(isa, c.cols);
         let isa = if c.cols == simd::lanes::<T>(shorter) && k <= simd::shallow::<T>(shorter) { shorter } else { isa };
-        // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
-        unsafe { simd::run(isa, Shallow { k, a, b, c }) }
+        if c.rows.saturating_mul(c.cols) <= SMALL {
+            // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
+            return unsafe { simd::run(isa, Shallow { k, a, b, c }) };
+        }
+        Product { isa, kernel: Choice::Shallow, ..self }.run();
     }
 
     /// Whether dot products take less time than tiles that have to turn b. At a small depth their final sums are most of

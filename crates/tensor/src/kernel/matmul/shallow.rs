@@ -21,6 +21,10 @@ pub(super) const fn together(depth: usize) -> usize {
 /// a line of which two groups of columns have a part is still there when the second one comes.
 const ROWS: usize = 32;
 const LONG: usize = 1 << 10;
+const LONGER: usize = 3 << 9;
+
+/// The rows that a task is cut at, so that it has some of each distance from the beginning of a line.
+pub(super) const TASK: usize = 64;
 
 /// As above, where rows begin whole pages apart, or nearly so, and their lines all compete for the same few places of the
 /// first cache; or where they do not begin with a line, and a small depth leaves little to do but write.
@@ -107,56 +111,69 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
         let Shallow { a, c, .. } = self.0;
         let row = size_of::<T>() * c.stride;
         let far = row * c.rows > NEAR;
-        // Lines that take long enough to compute arrive in time by themselves.
-        let fetch = K < 8 && far;
-        let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && !row.is_multiple_of(LINE);
         let at_once = c.cols <= const { together(K) } * V::LANES;
+        // So many rows further on, one begins at the same place of a line. Beyond the first cache, vectors that lie in two
+        // lines take half as long again to write.
+        let unaligned = !row.is_multiple_of(LINE);
+        let apart = match !at_once && far && row > LONGER && unaligned {
+            true => LINE >> row.trailing_zeros(),
+            false => 1,
+        };
+        let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && unaligned;
         let most = match !at_once && (row > LONG || far) {
-            true if compete => FEW,
+            true if compete && apart == 1 => FEW,
             true => ROWS,
             false => c.rows,
         };
-        for i in (0..c.rows).step_by(most) {
-            let part = Shallow { a: a.from(i, 0), c: c.part(i, 0, most.min(c.rows - i), c.cols), ..self.0 };
-            // SAFETY: as above.
-            unsafe { OfDepth::<T, K>(part).all::<V>(fetch) }
+        // Lines that take long enough to compute arrive in time by themselves, and those that are written as a whole.
+        let ahead = if K < 8 && far && (row <= LONG || unaligned && apart == 1) { FEW * c.stride } else { 0 };
+        for first in (0..c.rows).step_by(most * apart) {
+            for i in first..c.rows.min(first + apart) {
+                let rows = most.min((c.rows - i).div_ceil(apart));
+                let part =
+                    Shallow { a: a.from(i, 0).every(apart), c: c.part(i, 0, rows, c.cols).every(apart), ..self.0 };
+                // SAFETY: as above.
+                unsafe { OfDepth::<T, K>(part).all::<V>(apart > 1, ahead) }
+            }
         }
     }
 }
 
 impl<T: Float, const K: usize> OfDepth<T, K> {
-    /// Some vectors of columns after the other. There is one place that calls for them, since each would be compiled again.
+    /// Some vectors of columns after the other, if `by_lines` from where a line begins. There is one place that calls for
+    /// them, since each would be compiled again.
     #[inline(always)]
-    unsafe fn all<V: Vector<T>>(&self, fetch: bool) {
-        let (cols, most) = (self.0.c.cols, const { together(K) });
+    unsafe fn all<V: Vector<T>>(&self, by_lines: bool, ahead: usize) {
+        let (c, most) = (self.0.c, const { together(K) });
         // The sums of several rows need registers beside them; a single one saves calls.
-        let some = if self.0.c.rows == 1 { most } else { most.min(2) };
-        let (mut j, mut left) = (0, cols.div_ceil(V::LANES));
-        while left > 0 {
-            let vectors = if left > most { some } else { left };
-            left -= vectors;
-            let mut end = j + vectors * V::LANES;
-            if left == 0 {
-                // Where nothing is added to the output, vectors that begin among those before them are faster than a mask.
-                if j > 0 && matches!(self.0.c.start, Start::Zero) {
-                    j = cols - vectors * V::LANES;
-                }
-                end = cols;
-            }
+        let some = if c.rows == 1 { most } else { most.min(2) };
+        let head = if by_lines { (c.at as usize).wrapping_neg() % LINE / size_of::<T>() } else { 0 };
+        // Where nothing is added to the output, vectors that begin or end among others are faster than a mask.
+        let overlap = matches!(c.start, Start::Zero);
+        let mut j = 0;
+        while j < c.cols {
+            let left = (c.cols - j).div_ceil(V::LANES);
+            let (begin, end, next) = match () {
+                _ if j < head && overlap => (0, V::LANES, head),
+                _ if j < head => (0, head, head),
+                _ if left > most => (j, j + some * V::LANES, j + some * V::LANES),
+                _ if j > 0 && overlap => (c.cols - left * V::LANES, c.cols, c.cols),
+                _ => (j, c.cols, c.cols),
+            };
             // SAFETY: the caller's promise.
-            unsafe { self.some::<V>(j, end - j, fetch) }
-            j = end;
+            unsafe { self.some::<V>(begin, end - begin, ahead) }
+            j = next;
         }
     }
 
     #[inline(always)]
-    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, fetch: bool) {
+    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, ahead: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match cols.div_ceil(V::LANES) {
-                1 => self.down::<V, 1>(j, cols, fetch),
-                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, fetch),
-                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, fetch),
+                1 => self.down::<V, 1>(j, cols, ahead),
+                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, ahead),
+                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, ahead),
                 _ => unreachable!(),
             }
         }
@@ -167,7 +184,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     /// If they are all that there are, and nothing is added to them, then each row is written with full vectors, and what
     /// lies behind it is overwritten by the next rows: that is faster than a mask.
     #[inline(always)]
-    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, fetch: bool) {
+    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, ahead: usize) {
         let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
         let last = cols - (N - 1) * V::LANES;
         // A division takes as long as the product of a few elements.
@@ -187,8 +204,8 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             if let Start::Zero = c.start {
                 for i in 0..full {
                     let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                    if fetch {
-                        prefetch::<T, V, N>(to.wrapping_add(FEW * c.stride));
+                    if ahead > 0 {
+                        prefetch::<T, V, N>(to.wrapping_add(ahead));
                     }
                     for v in 0..N {
                         sums[v].store(to.wrapping_add(v * V::LANES));
@@ -198,8 +215,8 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                if fetch {
-                    prefetch::<T, V, N>(to.wrapping_add(FEW * c.stride));
+                if ahead > 0 {
+                    prefetch::<T, V, N>(to.wrapping_add(ahead));
                 }
                 let row = match c.start {
                     Start::Zero => sums,

@@ -28,6 +28,12 @@ impl<T> View<T> {
         View { at: self.at.wrapping_add(i * self.row + j * self.col), ..self }
     }
 
+    /// The view of every so manieth row.
+    #[inline(always)]
+    pub(super) fn every(self, apart: usize) -> View<T> {
+        View { row: self.row * apart, ..self }
+    }
+
     /// Asks for a row's vectors, which begin at these columns.
     #[inline(always)]
     unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
@@ -118,6 +124,16 @@ impl<T> Block<T> {
     pub(super) fn part(self, i: usize, j: usize, rows: usize, cols: usize) -> Block<T> {
         let at = self.at.wrapping_add(i * self.stride + j);
         Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
+    }
+
+    /// As many rows, but only every so manieth one.
+    #[inline(always)]
+    pub(super) fn every(self, apart: usize) -> Block<T> {
+        let start = match self.start {
+            Start::Zero => Start::Zero,
+            Start::At { from, row } => Start::At { from, row: row * apart },
+        };
+        Block { stride: self.stride * apart, start, ..self }
     }
 
     /// The block, to be added to what it holds.
