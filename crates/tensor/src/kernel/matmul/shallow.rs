@@ -113,12 +113,11 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
         let far = row * c.rows > NEAR;
         let at_once = c.cols <= const { together(K) } * V::LANES;
         // So many rows further on, one begins at the same place of a line. Beyond the first cache, vectors that lie in two
-        // lines take half as long again to write.
+        // lines take half as long again to write; but for each place, b is read again.
         let unaligned = !row.is_multiple_of(LINE);
-        let apart = match !at_once && far && row > LONGER && unaligned {
-            true => LINE >> row.trailing_zeros(),
-            false => 1,
-        };
+        let period = LINE >> row.trailing_zeros().min(LINE.ilog2());
+        let by_lines = !at_once && far && row > LONGER && unaligned && 8 * c.rows >= 3 * K * period;
+        let apart = if by_lines { period } else { 1 };
         let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && unaligned;
         let most = match !at_once && (row > LONG || far) {
             true if compete && apart == 1 => FEW,
