@@ -42,7 +42,7 @@ impl<T> View<T> {
     {
         for v in 0..N {
             // SAFETY: the processor has the instruction set, as the caller promises.
-            unsafe { V::prefetch(self.from(i, columns[v]).at) }
+            unsafe { V::prefetch(self.from(i, columns[v] + V::LANES - 1).at) }
         }
     }
 
