@@ -245,8 +245,8 @@ const SPREAD: usize = 8;
 const FEW: usize = 3;
 const AHEAD: usize = 4;
 
-/// The rows of b that are fetched in advance for the tallest tiles, or those that lack one or two rows: only a part of a panel
-/// stays in the first cache until the next tile. Where a vector is less than a line, there would be more fetches than lines.
+/// The rows of b that are fetched in advance for taller tiles: only a part of a panel stays in the first cache until the next
+/// tile. Where a vector is less than a line, there would be more fetches than lines.
 const AHEAD_OF_TALL: usize = 8;
 pub(super) const LINE: usize = 64;
 
@@ -291,7 +291,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                     let count = left.min(at_a_time);
                     left -= count;
                     for _ in 0..count {
-                        if const { R + 2 >= V::ROWS && size_of::<V>() >= LINE } {
+                        if const { R > FEW && size_of::<V>() >= LINE } {
                             row.prefetch_row::<V, N>(AHEAD_OF_TALL, columns);
                         } else if R <= FEW && far {
                             row.prefetch_row::<V, N>(AHEAD, columns);
