@@ -21,16 +21,18 @@ pub(super) const fn together(depth: usize) -> usize {
 /// a line of which two groups of columns have a part is still there when the second one comes.
 const ROWS: usize = 32;
 const LONG: usize = 1 << 10;
-const LONGER: usize = 3 << 9;
-
-/// The rows that a task is cut at, so that it has some of each distance from the beginning of a line.
-pub(super) const TASK: usize = 64;
 
 /// As above, where rows begin whole pages apart, or nearly so, and their lines all compete for the same few places of the
 /// first cache; or where they do not begin with a line, and a small depth leaves little to do but write.
 const FEW: usize = 8;
 const PAGE: usize = 4096;
 const NEARLY: usize = 32;
+
+/// The bytes of a row from which on it is worth beginning with a part of a vector, so that the others are whole lines.
+const BY_LINES: usize = 3 << 9;
+
+/// The rows that a task is cut at, so that it has some of each distance from the beginning of a line.
+pub(super) const TASK: usize = 64;
 
 /// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///
@@ -112,11 +114,11 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
         let row = size_of::<T>() * c.stride;
         let far = row * c.rows > NEAR;
         let at_once = c.cols <= const { together(K) } * V::LANES;
-        // So many rows further on, one begins at the same place of a line. Beyond the first cache, vectors that lie in two
-        // lines take half as long again to write; but for each place, b is read again.
         let unaligned = !row.is_multiple_of(LINE);
-        let period = LINE >> row.trailing_zeros().min(LINE.ilog2());
-        let by_lines = !at_once && far && row > LONGER && unaligned && 8 * c.rows >= 3 * K * period;
+        // So many rows further on, one begins at the same place of a vector. Beyond the first cache, vectors that lie in two
+        // lines take half as long again to write; but for each place, b is read again.
+        let period = const { size_of::<V>() } >> row.trailing_zeros().min(size_of::<V>().ilog2());
+        let by_lines = !at_once && far && row > BY_LINES && period > 1 && 8 * c.rows >= 3 * K * period;
         let apart = if by_lines { period } else { 1 };
         let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && unaligned;
         let most = match !at_once && (row > LONG || far) {
@@ -139,14 +141,14 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 }
 
 impl<T: Float, const K: usize> OfDepth<T, K> {
-    /// Some vectors of columns after the other, if `by_lines` from where a line begins. There is one place that calls for
+    /// Some vectors of columns after the other, if `by_lines` from where a vector would be aligned. There is one place that calls for
     /// them, since each would be compiled again.
     #[inline(always)]
     unsafe fn all<V: Vector<T>>(&self, by_lines: bool, ahead: usize) {
         let (c, most) = (self.0.c, const { together(K) });
         // The sums of several rows need registers beside them; a single one saves calls.
         let some = if c.rows == 1 { most } else { most.min(2) };
-        let head = if by_lines { (c.at as usize).wrapping_neg() % LINE / size_of::<T>() } else { 0 };
+        let head = if by_lines { (c.at as usize).wrapping_neg() % size_of::<V>() / size_of::<T>() } else { 0 };
         // Where nothing is added to the output, vectors that begin or end among others are faster than a mask.
         let overlap = matches!(c.start, Start::Zero);
         let mut j = 0;

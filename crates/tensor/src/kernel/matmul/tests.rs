@@ -286,6 +286,22 @@ fn few_columns_are_shared() {
     }
 }
 
+/// Products of a small depth go by rows, which are shared, and where they do not begin with a line, line by line.
+#[test]
+fn rows_of_a_small_depth_are_shared() {
+    for (m, k, n) in [(600, 1, 1023), (260, 3, 1025), (150, 7, 1018), (333, 8, 514), (90, 12, 2047), (20, 5, 9001)] {
+        for (left, init) in [(RowMajor, 0), (Transposed, 1), (Gaps, 2), (RowMajor, 3)] {
+            let case = Case::<f32>::new([m, k, n], [left, RowMajor], init, noise(19));
+            case.agrees();
+            let one = pool(1).install(|| case.run(matmul));
+            for threads in 2..=4 {
+                assert_eq!(pool(threads).install(|| case.run(matmul)), one, "{m} × {k} × {n}, {threads} threads");
+            }
+            Case::<f64>::new([m, k, n], [left, Transposed], init, noise(20)).agrees();
+        }
+    }
+}
+
 /// Where an element lies makes no difference: a part of the product is the product of the parts.
 #[test]
 fn bits_do_not_depend_on_the_place() {
