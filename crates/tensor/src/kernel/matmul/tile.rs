@@ -28,7 +28,7 @@ impl<T> View<T> {
         View { at: self.at.wrapping_add(i * self.row + j * self.col), ..self }
     }
 
-    /// The view of every so manieth row.
+    /// The view of every `apart`-th row.
     #[inline(always)]
     pub(super) fn every(self, apart: usize) -> View<T> {
         View { row: self.row * apart, ..self }
@@ -126,7 +126,7 @@ impl<T> Block<T> {
         Block { at, stride: self.stride, rows, cols, start: self.start.from(i, j) }
     }
 
-    /// As many rows, but only every so manieth one.
+    /// As many rows, but only every `apart`-th one.
     #[inline(always)]
     pub(super) fn every(self, apart: usize) -> Block<T> {
         let start = match self.start {
