@@ -34,7 +34,8 @@ impl<T> View<T> {
         View { row: self.row * apart, ..self }
     }
 
-    /// Asks for a row's vectors, which begin at these columns.
+    /// Asks for a row's vectors, which begin at these columns, by their ends: where one lies in two lines, the first is also the
+    /// last of the vector before it, or of the panel before.
     #[inline(always)]
     unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
     where
