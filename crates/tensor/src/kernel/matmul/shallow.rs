@@ -133,7 +133,7 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
                 let rows = most.min((c.rows - i).div_ceil(apart));
                 let part =
                     Shallow { a: a.from(i, 0).every(apart), c: c.part(i, 0, rows, c.cols).every(apart), ..self.0 };
-                // SAFETY: as above.
+                // SAFETY: the caller's promise; the parts lie inside the block.
                 unsafe { OfDepth::<T, K>(part).all::<V>(apart > 1, ahead) }
             }
         }
@@ -141,8 +141,8 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 }
 
 impl<T: Float, const K: usize> OfDepth<T, K> {
-    /// Some vectors of columns after the other, if `by_lines` from where a vector would be aligned. There is one place that calls for
-    /// them, since each would be compiled again.
+    /// Some vectors of columns after the other, if `by_lines` from where a vector would be aligned. There is one place that
+    /// calls for them, since each would be compiled again. Where `ahead` is not 0, lines so far ahead are fetched.
     #[inline(always)]
     unsafe fn all<V: Vector<T>>(&self, by_lines: bool, ahead: usize) {
         let (c, most) = (self.0.c, const { together(K) });
