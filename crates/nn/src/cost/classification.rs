@@ -1,35 +1,40 @@
 //! Costs of classifiers.
 
-use std::borrow::Cow;
-
 use tensor::{Elementwise, Error, Float, Result, Scalar, Shape, Tensor, Var};
 
 use super::{Reduction, elementwise};
 
-/// What a classifier should have said.
-#[derive(Clone, Debug)]
-pub enum Targets<'a, T: Float> {
-    /// The right class of each example.
-    Labels(Cow<'a, Tensor<i64>>),
-    /// A probability for each class of each example.
-    Probabilities(Cow<'a, Tensor<T>>),
+/// What a classifier should have said: the right class of each example, `&Tensor<i64>`, or a probability for each class,
+/// `&Tensor<f32>` or `&Tensor<f64>` like the logits.
+///
+/// A trait and not an enumeration, so that a program compiles the kernels of those targets alone that it has.
+pub trait Targets<T: Float> {
+    /// The [softmax cross-entropy](cross_entropy) of each row of logits, which are no scalar, with label smoothing in
+    /// \[0, 1\].
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or a label is out of range.
+    fn costs<'t>(self, logits: Var<'t, T>, smoothing: f64) -> Result<Var<'t, T>>;
 }
 
-impl<'a, T: Float> From<&'a Tensor<i64>> for Targets<'a, T> {
-    fn from(labels: &'a Tensor<i64>) -> Self {
-        Targets::Labels(Cow::Borrowed(labels))
+impl<T: Float> Targets<T> for &Tensor<i64> {
+    fn costs<'t>(self, logits: Var<'t, T>, smoothing: f64) -> Result<Var<'t, T>> {
+        logits.try_softmax_cross_entropy(self, smoothing)
     }
 }
 
-impl<'a> From<&'a Tensor<f32>> for Targets<'a, f32> {
-    fn from(probabilities: &'a Tensor<f32>) -> Self {
-        Targets::Probabilities(Cow::Borrowed(probabilities))
+// Inline, or this crate would compile the kernels for everyone, though few programs ask for them.
+impl Targets<f32> for &Tensor<f32> {
+    #[inline]
+    fn costs<'t>(self, logits: Var<'t, f32>, smoothing: f64) -> Result<Var<'t, f32>> {
+        of_probabilities(logits, self, smoothing)
     }
 }
 
-impl<'a> From<&'a Tensor<f64>> for Targets<'a, f64> {
-    fn from(probabilities: &'a Tensor<f64>) -> Self {
-        Targets::Probabilities(Cow::Borrowed(probabilities))
+impl Targets<f64> for &Tensor<f64> {
+    #[inline]
+    fn costs<'t>(self, logits: Var<'t, f64>, smoothing: f64) -> Result<Var<'t, f64>> {
+        of_probabilities(logits, self, smoothing)
     }
 }
 
@@ -94,9 +99,9 @@ pub fn bce_with_logits<'t, T: Float>(z: Var<'t, T>, y: Var<'t, T>, reduction: Re
 /// # Errors
 /// If the shapes do not fit, a label is out of range (its row, value and the number of classes are named), the
 /// smoothing is not in \[0, 1\], or a mean is asked of an empty batch.
-pub fn cross_entropy<'t, 'a, T: Float>(
+pub fn cross_entropy<'t, T: Float>(
     logits: Var<'t, T>,
-    targets: impl Into<Targets<'a, T>>,
+    targets: impl Targets<T>,
     label_smoothing: f64,
     reduction: Reduction,
 ) -> Result<Var<'t, T>> {
@@ -107,10 +112,7 @@ pub fn cross_entropy<'t, 'a, T: Float>(
         let expected = "logits of shape [.., classes]".into();
         return Err(Error::Shape { op: OP, expected, got: logits.shape() });
     }
-    let cost = match targets.into() {
-        Targets::Labels(labels) => logits.try_softmax_cross_entropy(&labels, label_smoothing)?,
-        Targets::Probabilities(q) => of_probabilities(logits, q, label_smoothing)?,
-    };
+    let cost = targets.costs(logits, label_smoothing)?;
     reduction.apply(OP, cost)
 }
 
@@ -120,14 +122,14 @@ fn invalid(message: String) -> Error {
     Error::invalid(OP, message)
 }
 
-fn of_probabilities<'t, T: Float>(logits: Var<'t, T>, q: Cow<'_, Tensor<T>>, smoothing: f64) -> Result<Var<'t, T>> {
+fn of_probabilities<'t, T: Float>(logits: Var<'t, T>, q: &Tensor<T>, smoothing: f64) -> Result<Var<'t, T>> {
     let shape = logits.shape();
     if *q.shape() != shape {
         let expected = format!("probabilities of the logits' shape {shape}");
         return Err(Error::Shape { op: OP, expected, got: q.shape().clone() });
     }
     let log_p = logits.try_log_softmax(-1)?;
-    let cost = -(log_p * logits.tape().constant(q.into_owned())).sum(-1);
+    let cost = -(log_p * logits.tape().constant(q.clone())).sum(-1);
     if smoothing == 0.0 {
         return Ok(cost);
     }

@@ -46,7 +46,7 @@ pub trait Costs<'t, T: Float> {
     /// # Panics
     /// If the shapes do not fit, a label is out of range or the batch is empty.
     #[track_caller]
-    fn cross_entropy<'a>(self, targets: impl Into<Targets<'a, T>>) -> Var<'t, T>;
+    fn cross_entropy(self, targets: impl Targets<T>) -> Var<'t, T>;
 
     /// Binary cross-entropy of these logits and the targets: summed over the outputs, averaged over the batch.
     ///
@@ -77,7 +77,7 @@ impl<'t, T: Float> Costs<'t, T> for Var<'t, T> {
         expect(nll(self, labels, Reduction::Mean))
     }
 
-    fn cross_entropy<'a>(self, targets: impl Into<Targets<'a, T>>) -> Var<'t, T> {
+    fn cross_entropy(self, targets: impl Targets<T>) -> Var<'t, T> {
         expect(cross_entropy(self, targets, 0.0, Reduction::Mean))
     }
 
