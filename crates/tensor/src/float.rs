@@ -6,6 +6,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::kernel::math::Math;
+use crate::kernel::matmul::Multiply;
 use crate::storage::{Pool, PoolKey};
 
 /// A type that a tensor can hold: `f32` and `f64`, which are differentiable ([`Float`]), and `i32`, `i64`, `u8` and
@@ -37,6 +38,7 @@ element!(f32 f64 i32 i64 u8 bool);
 pub trait Float:
     Element
     + Math
+    + Multiply
     + Neg<Output = Self>
     + Add<Output = Self>
     + Sub<Output = Self>

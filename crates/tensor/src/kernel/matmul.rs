@@ -26,12 +26,12 @@ mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use std::any::TypeId;
 use std::ops::Range;
 
 use self::columns::Columns;
 use self::dots::Dots;
 use self::shallow::Shallow;
+use self::strip::Strip;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
 use self::tile::{Block, Depth, Outer, Start, View};
 use super::cpu::{Isa, isa};
@@ -125,7 +125,7 @@ fn matmul_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init
     // SAFETY: the output has so many elements, as just checked.
     let c = unsafe { init.begin(c) };
     if m > 0 && n > 0 {
-        Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels }.compute();
+        T::product(Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels });
     }
 }
 
@@ -149,7 +149,7 @@ fn naive<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init: Init<'_, T>)
 
 /// A checked product: its pointers are valid for its sizes, which are not 0 (`k` may be), and c is borrowed for it.
 #[derive(Clone, Copy)]
-struct Product<T> {
+pub struct Product<T> {
     isa: Isa,
     k: usize,
     a: View<T>,
@@ -184,33 +184,45 @@ const NEAR: usize = 40 << 10;
 /// What does not stay in the second cache beside the rest, in bytes.
 const FAR: usize = 1 << 19;
 
-/// All of the kernels, compiled in this crate and not again in every crate that multiplies.
-#[inline(never)]
-fn compute_f32(product: Product<f32>) {
-    product.column_as_row().compute_all();
+/// The products of an element type.
+///
+/// The kernels of f32 are compiled in this crate, and not again in every crate that multiplies; those of f64, which few
+/// programs use and which take as long to compile, in the crates that do.
+#[doc(hidden)]
+pub trait Multiply: Sized {
+    fn product(product: Product<Self>);
+    /// # Safety
+    /// The processor has the instruction set, and the operands and the output are valid.
+    unsafe fn strip(strip: Strip<'_, Self>);
 }
 
-/// As above.
-#[inline(never)]
-fn compute_f64(product: Product<f64>) {
-    product.column_as_row().compute_all();
+impl Multiply for f32 {
+    #[inline(never)]
+    fn product(product: Product<f32>) {
+        product.column_as_row().compute_all();
+    }
+
+    #[inline(never)]
+    unsafe fn strip(strip: Strip<'_, f32>) {
+        // SAFETY: the caller's promise.
+        unsafe { simd::run(isa(), strip) }
+    }
+}
+
+impl Multiply for f64 {
+    #[inline]
+    fn product(product: Product<f64>) {
+        product.column_as_row().compute_all();
+    }
+
+    #[inline]
+    unsafe fn strip(strip: Strip<'_, f64>) {
+        // SAFETY: the caller's promise.
+        unsafe { simd::run(isa(), strip) }
+    }
 }
 
 impl<T: Float> Product<T> {
-    fn compute(self) {
-        match TypeId::of::<T>() {
-            t if t == TypeId::of::<f32>() => compute_f32(self.cast()),
-            t if t == TypeId::of::<f64>() => compute_f64(self.cast()),
-            _ => unreachable!("matmul: {} is neither f32 nor f64", T::DTYPE),
-        }
-    }
-
-    /// The same product, once `T` is known to be `U`.
-    fn cast<U>(self) -> Product<U> {
-        let Product { isa, k, a, b, c, kernel } = self;
-        Product { isa, k, a: a.cast(), b: b.cast(), c: c.cast(), kernel }
-    }
-
     /// One column is computed as one row, cᵀ = bᵀ·aᵀ, since the kernels write rows.
     fn column_as_row(self) -> Product<T> {
         if self.c.cols > 1 || self.c.rows == 1 {

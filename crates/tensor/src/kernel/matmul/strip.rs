@@ -1,7 +1,6 @@
 //! Products on the calling thread, for kernels that share out work by themselves and bring their operands near first:
 //! the rows of the right operand may lie in runs, and those of the output apart.
 
-use std::any::TypeId;
 use std::marker::PhantomData;
 
 use super::pack::Pack;
@@ -118,44 +117,12 @@ pub(crate) fn strip<T: Float>(a: Mat<'_, T>, b: Right<'_, T>, c: Out<'_, T>, ini
     let c = Block { at, stride, rows, cols, start: Start::Zero };
     // SAFETY: the output is valid for writing.
     let c = unsafe { init.begin(c) };
-    let a = a.view();
-    let same = |t: TypeId| TypeId::of::<T>() == t;
-    // SAFETY: everything lies in its slice, as just checked; T is what the function says.
-    unsafe {
-        if same(TypeId::of::<f32>()) {
-            strip_f32(Strip { a: a.cast(), b: b.cast(), c: c.cast() });
-        } else {
-            assert!(same(TypeId::of::<f64>()), "strip: {} is neither f32 nor f64", T::DTYPE);
-            strip_f64(Strip { a: a.cast(), b: b.cast(), c: c.cast() });
-        }
-    }
+    // SAFETY: everything lies in its slice, as just checked.
+    unsafe { T::strip(Strip { a: a.view(), b, c }) }
 }
 
-impl<'a, T> Right<'a, T> {
-    /// The same operand, once `T` is known to be `U`.
-    unsafe fn cast<U>(self) -> Right<'a, U> {
-        let Right { data, depth, row, cols, packed } = self;
-        // SAFETY: the caller's promise.
-        let data = unsafe { std::slice::from_raw_parts(data.as_ptr().cast(), data.len()) };
-        Right { data, depth, row, cols, packed }
-    }
-}
-
-/// Compiled in this crate, and not again in every crate that uses it.
-#[inline(never)]
-unsafe fn strip_f32(strip: Strip<'_, f32>) {
-    // SAFETY: the caller's promise.
-    unsafe { simd::run(isa(), strip) }
-}
-
-/// As above.
-#[inline(never)]
-unsafe fn strip_f64(strip: Strip<'_, f64>) {
-    // SAFETY: the caller's promise.
-    unsafe { simd::run(isa(), strip) }
-}
-
-struct Strip<'a, T> {
+/// A checked product for the calling thread.
+pub struct Strip<'a, T> {
     a: View<T>,
     b: Right<'a, T>,
     c: Block<T>,

@@ -50,10 +50,6 @@ impl<T> View<T> {
     pub(super) fn transposed(self) -> View<T> {
         View { at: self.at, row: self.col, col: self.row }
     }
-
-    pub(super) fn cast<U>(self) -> View<U> {
-        View { at: self.at.cast(), row: self.row, col: self.col }
-    }
 }
 
 /// The rows of b that a tile multiplies: so many runs of rows that are a [`View::row`] apart, from the beginning of one
@@ -95,13 +91,6 @@ impl<T> Start<T> {
         match self {
             Start::Zero => Start::Zero,
             Start::At { from, row } => Start::At { from: from.wrapping_add(i * row + j), row },
-        }
-    }
-
-    fn cast<U>(self) -> Start<U> {
-        match self {
-            Start::Zero => Start::Zero,
-            Start::At { from, row } => Start::At { from: from.cast(), row },
         }
     }
 }
@@ -151,11 +140,6 @@ impl<T> Block<T> {
             Start::At { from, .. } => Start::At { from, row: 1 },
         };
         Block { rows: self.cols, cols: 1, stride: 1, start, ..self }
-    }
-
-    pub(super) fn cast<U>(self) -> Block<U> {
-        let Block { at, stride, rows, cols, start } = self;
-        Block { at: at.cast(), stride, rows, cols, start: start.cast() }
     }
 }
 
