@@ -2,11 +2,9 @@
 //! [`tile`](super::tile).
 #![allow(clippy::needless_range_loop, reason = "what counts compiles faster than what walks over arrays")]
 
-use std::ops::Range;
-
 use super::panels::Shares;
 use super::simd::{Vector, VectorKernel};
-use super::tile::{Block, Start, View};
+use super::tile::{Block, LINE, Start, View};
 use crate::float::Float;
 
 /// c = start + a·b by tiles of dot products. The rows of a and the columns of b must be contiguous.
@@ -21,24 +19,26 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         let Dots { k, a, b, c } = self;
-        // SAFETY, of both: the caller's promise. A row is a column of the transposed product; where its sums are long, eight
-        // at a time keep the processor busy, and memory has fewer places to read.
-        let column_of = match (c.rows, c.cols) {
-            (_, 1) => Some((a, b, c)),
-            (1, _) if k < LONG => Some((b.transposed(), a.transposed(), c.transposed_row())),
-            _ => None,
-        };
-        if let Some((a, b, c)) = column_of {
-            return unsafe { column::<T, V>(k, a, b, c) };
+        let (turned_a, turned_b) = (b.transposed(), a.transposed());
+        if k < LONG && (c.rows == 1 || c.cols == 1) {
+            // SAFETY, of all: the caller's promise; the parts lie inside the block. A row is a column of the transposed product.
+            return match c.cols {
+                1 => unsafe { column::<T, V>(k, a, b, c) },
+                _ => unsafe { column::<T, V>(k, turned_a, turned_b, c.transposed_row()) },
+            };
         }
+        // The larger operand is read once, as columns.
+        let turned = c.rows > c.cols;
+        let (a, b, down, across) = if turned { (turned_a, turned_b, c.cols, c.rows) } else { (a, b, c.rows, c.cols) };
         // One row goes with many columns, to keep the processor busy.
-        let widest = if c.rows == 1 { 8 } else { V::DOTS };
-        let (down, across) = (Shares::new(c.rows, V::DOTS), Shares::new(c.cols, widest));
-        // The larger operand is read once.
-        for (row, col) in tiles(0..down.count(), across.count(), c.rows > c.cols) {
-            let ((i, rows), (j, cols)) = (down.part(row), across.part(col));
-            // SAFETY: the caller's promise; the parts lie inside the block.
-            unsafe { V::call(Tile { k, a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols) }) }
+        let (down, across) = (Shares::new(down, V::DOTS), Shares::new(across, if down == 1 { 8 } else { V::DOTS }));
+        for col in 0..across.count() {
+            let (j, cols) = across.part(col);
+            for row in 0..down.count() {
+                let (i, rows) = down.part(row);
+                let c = if turned { c.part(j, i, cols, rows) } else { c.part(i, j, rows, cols) };
+                unsafe { V::call(Tile { k, a: a.from(i, 0), b: b.from(0, j), c, turned }) }
+            }
         }
     }
 }
@@ -52,7 +52,7 @@ unsafe fn column<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Bl
     let mut i = 0;
     // SAFETY, of all: the caller's promise; the parts lie inside the block.
     while i + V::LANES <= c.rows {
-        let tile = Tile { k, a: a.from(i, 0), b, c: c.part(i, 0, V::LANES, 1) };
+        let tile = Tile { k, a: a.from(i, 0), b, c: c.part(i, 0, V::LANES, 1), turned: false };
         unsafe {
             match V::LANES {
                 16 => V::call(DotTile::<T, 16, 1>(tile)),
@@ -66,7 +66,7 @@ unsafe fn column<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, c: Bl
     for number in 0..rest.count() {
         let (first, rows) = rest.part(number);
         let (a, c) = (a.from(i + first, 0), c.part(i + first, 0, rows, 1));
-        unsafe { V::call(Tile { k, a, b, c }) }
+        unsafe { V::call(Tile { k, a, b, c, turned: false }) }
     }
 }
 
@@ -77,16 +77,19 @@ struct Tile<T> {
     k: usize,
     a: View<T>,
     b: View<T>,
+    /// Where the sums go; their transpose if `turned`.
     c: Block<T>,
+    turned: bool,
 }
 
 impl<T: Float> VectorKernel<T> for Tile<T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
         debug_assert!(self.a.col == 1 && self.b.row == 1);
+        let sizes = if self.turned { (self.c.cols, self.c.rows) } else { (self.c.rows, self.c.cols) };
         macro_rules! sizes {
             ($($rows:literal: $($cols:literal)*;)*) => {
-                match (self.c.rows, self.c.cols) {
+                match sizes {
                     $($(
                         // SAFETY: the caller's promise.
                         ($rows, $cols) if const { fits($rows, $cols, V::DOTS) } => unsafe {
@@ -118,11 +121,15 @@ struct DotTile<T, const R: usize, const S: usize>(Tile<T>);
 impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R, S> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let Tile { k, a, b, c } = self.0;
+        let Tile { k, a, b, c, turned } = self.0;
         // SAFETY: the caller's promise; the last step reads the k mod LANES elements that remain.
         unsafe {
             let mut sums = [[V::zero(); S]; R];
             let mut p = 0;
+            let unaligned = !(b.at as usize | (size_of::<T>() * b.col)).is_multiple_of(LINE);
+            if const { V::SHIFTS } && unaligned && k >= const { if R > 2 { 8 } else { 3 } } * V::LANES {
+                p = shifted_steps::<T, V, R, S>(&mut sums, k, a, b);
+            }
             while p + V::LANES <= k {
                 step::<T, V, R, S, true>(&mut sums, a.from(0, p), b.from(p, 0), V::LANES);
                 p += V::LANES;
@@ -135,16 +142,17 @@ impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R,
                 8 => totals::<T, V, R, S, 8>(sums),
                 _ => totals::<T, V, R, S, 4>(sums),
             };
+            let place = |i, j, row| if turned { j * row + i } else { i * row + j };
             if let Start::At { from, row } = c.start {
                 for i in 0..R {
                     for j in 0..S {
-                        totals[i][j] = *from.wrapping_add(i * row + j) + totals[i][j];
+                        totals[i][j] = *from.wrapping_add(place(i, j, row)) + totals[i][j];
                     }
                 }
             }
             for i in 0..R {
                 for j in 0..S {
-                    *c.at.wrapping_add(i * c.stride + j) = totals[i][j];
+                    *c.at.wrapping_add(place(i, j, c.stride)) = totals[i][j];
                 }
             }
         }
@@ -185,6 +193,42 @@ unsafe fn totals<T: Float, V: Vector<T>, const R: usize, const S: usize, const L
     totals
 }
 
+/// The steps of a tile but for the last one or two, for columns that do not begin with a line: each line is read once, and a
+/// vector is put together from two. A load that lies in two lines takes twice as long, and longer where they come from the
+/// second cache; but where there are many rows to multiply with, what is put together is not free either. Gives how many
+/// elements of the depth have been added.
+#[inline(always)]
+unsafe fn shifted_steps<T: Float, V: Vector<T>, const R: usize, const S: usize>(
+    sums: &mut [[V; S]; R],
+    k: usize,
+    a: View<T>,
+    b: View<T>,
+) -> usize {
+    // SAFETY: the caller's promise. A line behind the first elements of a column begins at most a vector behind them, and so
+    // the lines that are read end with the depth.
+    unsafe {
+        step::<T, V, R, S, true>(sums, a, b, V::LANES);
+        let (mut lines, mut low, mut shifts) = ([b.at; S], [V::zero(); S], [V::zero(); S]);
+        for j in 0..S {
+            let at = b.from(0, j).at;
+            let before = at as usize % size_of::<V>() / size_of::<T>();
+            lines[j] = at.wrapping_add(V::LANES - before);
+            (low[j], shifts[j]) = (V::load(lines[j]), V::shift(before));
+        }
+        let mut p = V::LANES;
+        while p + 2 * V::LANES <= k {
+            let mut y = [V::zero(); S];
+            for j in 0..S {
+                let high = V::load(lines[j].wrapping_add(p));
+                (y[j], low[j]) = (low[j].shifted(high, shifts[j]), high);
+            }
+            multiply::<T, V, R, S, true>(sums, a.from(0, p), y, V::LANES);
+            p += V::LANES;
+        }
+        p
+    }
+}
+
 /// Adds the products of one vector of each row and each column, of which the first `len` lanes are there.
 #[inline(always)]
 unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHOLE: bool>(
@@ -193,16 +237,26 @@ unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHO
     b: View<T>,
     len: usize,
 ) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut y = [V::zero(); S];
-        for j in 0..S {
-            let at = b.from(0, j).at;
-            y[j] = if WHOLE { V::load(at) } else { V::load_first(at, len) };
-        }
-        for i in 0..R {
-            let at = a.from(i, 0).at;
-            let x = if WHOLE { V::load(at) } else { V::load_first(at, len) };
+    let mut y = [unsafe { V::zero() }; S];
+    for j in 0..S {
+        // SAFETY, of all: the caller's promise.
+        y[j] = unsafe { load::<T, V, WHOLE>(b.from(0, j).at, len) };
+    }
+    unsafe { multiply::<T, V, R, S, WHOLE>(sums, a, y, len) }
+}
+
+/// Adds the products of one vector of each row, as in [`step`], and those of the columns.
+#[inline(always)]
+unsafe fn multiply<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHOLE: bool>(
+    sums: &mut [[V; S]; R],
+    a: View<T>,
+    y: [V; S],
+    len: usize,
+) {
+    for i in 0..R {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x: V = load::<T, V, WHOLE>(a.from(i, 0).at, len);
             for j in 0..S {
                 sums[i][j] = x.mul_add(y[j], sums[i][j]);
             }
@@ -210,9 +264,8 @@ unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHO
     }
 }
 
-/// The rows and columns of a table of tiles, row by row or column by column.
 #[inline(always)]
-fn tiles(down: Range<usize>, across: usize, by_row: bool) -> impl Iterator<Item = (usize, usize)> {
-    let (outer, inner) = if by_row { (down, 0..across) } else { (0..across, down) };
-    outer.flat_map(move |x| inner.clone().map(move |y| if by_row { (x, y) } else { (y, x) }))
+unsafe fn load<T: Float, V: Vector<T>, const WHOLE: bool>(at: *const T, len: usize) -> V {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { V::load(at) } else { V::load_first(at, len) } }
 }

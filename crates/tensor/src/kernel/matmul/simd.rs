@@ -46,6 +46,16 @@ pub(super) trait Vector<T: Float>: Copy {
             Self::load(kept.as_ptr())
         }
     }
+    /// Whether two aligned loads and [`shifted`](Vector::shifted) take less time than a load that lies in two lines.
+    const SHIFTS: bool = false;
+    /// What [`shifted`](Vector::shifted) takes to leave out so many lanes, fewer than there are.
+    unsafe fn shift(_lanes: usize) -> Self {
+        unreachable!("no shifts")
+    }
+    /// Of the lanes of both, one after the other, as many as a vector has, behind those that are left out.
+    unsafe fn shifted(self, _next: Self, _shift: Self) -> Self {
+        unreachable!("no shifts")
+    }
     /// Asks for the cache line of an address, which need not be valid.
     unsafe fn prefetch(_at: *const T) {}
     /// Runs a kernel as a function of its own. The compiler's time grows faster than the length of a function.

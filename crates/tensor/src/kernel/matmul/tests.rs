@@ -302,6 +302,29 @@ fn rows_of_a_small_depth_are_shared() {
     }
 }
 
+/// Dot products along columns that begin anywhere in a line, and end with their slice: lines are read whole, and no bit
+/// depends on it.
+#[test]
+fn dot_products_begin_anywhere_in_a_line() {
+    fn check<T: Float>([m, k, n]: [usize; 3], layout: [Layout; 2], init: usize) {
+        let case = Case::<T>::new([m, k, n], layout, init, noise(21));
+        case.agrees();
+        let want = case.run(matmul);
+        for shift in 1..16 {
+            let shifted = |data: &[T]| [vec![T::NAN; shift], data.to_vec()].concat();
+            let (a, b) = (shifted(&case.a.data), shifted(&case.b.data));
+            let (a, b) = (Mat { data: &a[shift..], ..case.a.mat() }, Mat { data: &b[shift..], ..case.b.mat() });
+            assert_eq!(case.run(|_, _, c, init| matmul(a, b, c, init)), want, "{m} × {k} × {n}, shifted by {shift}");
+        }
+    }
+    for (m, n) in [(1, 1), (1, 9), (2, 7), (3, 40), (4, 5), (5, 11), (30, 1), (23, 2), (11, 4)] {
+        for (init, k) in [48, 63, 64, 65, 127, 130, 257].into_iter().enumerate() {
+            check::<f32>([m, k, n], [RowMajor, Transposed], init % 4);
+            check::<f64>([m, k, n], [Sliced, SlicedTransposed], init % 4);
+        }
+    }
+}
+
 /// Where an element lies makes no difference: a part of the product is the product of the parts.
 #[test]
 fn bits_do_not_depend_on_the_place() {

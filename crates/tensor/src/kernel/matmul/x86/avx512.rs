@@ -43,6 +43,7 @@ impl<T: Float> Vector<T> for Avx512<T> {
     const WIDE: bool = is_f32::<T>();
     const DOTS: usize = if is_f32::<T>() { 5 } else { 4 };
     const SHALLOW: usize = 64 / size_of::<T>();
+    const SHIFTS: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -132,6 +133,19 @@ impl<T: Float> Vector<T> for Avx512<T> {
                 Self::f64(_mm512_maskz_compress_pd(mask as u8, self.pd()))
             }
         }
+    }
+    #[inline(always)]
+    unsafe fn shift(lanes: usize) -> Self {
+        const NUMBERS: [i32; 32] = [
+            0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
+            29, 30, 31,
+        ];
+        let first = lanes % Self::LANES * size_of::<T>() / size_of::<i32>();
+        Self::f32(unsafe { _mm512_loadu_ps(NUMBERS.as_ptr().wrapping_add(first).cast()) })
+    }
+    #[inline(always)]
+    unsafe fn shifted(self, next: Self, shift: Self) -> Self {
+        Self::f32(unsafe { _mm512_permutex2var_ps(self.0, _mm512_castps_si512(shift.0), next.0) })
     }
     #[inline(always)]
     unsafe fn call(kernel: impl VectorKernel<T>) {
