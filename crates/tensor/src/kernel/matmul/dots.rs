@@ -6,6 +6,7 @@ use super::panels::Shares;
 use super::simd::{Vector, VectorKernel};
 use super::tile::{Block, LINE, Start, View};
 use crate::float::Float;
+use crate::storage::Storage;
 
 /// c = start + a·b by tiles of dot products. The rows of a and the columns of b must be contiguous.
 pub(super) struct Dots<T> {
@@ -30,8 +31,17 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
         // The larger operand is read once, as columns.
         let turned = c.rows > c.cols;
         let (a, b, down, across) = if turned { (turned_a, turned_b, c.cols, c.rows) } else { (a, b, c.rows, c.cols) };
-        // One row goes with many columns, to keep the processor busy.
-        let (down, across) = (Shares::new(down, V::DOTS), Shares::new(across, if down == 1 { 8 } else { V::DOTS }));
+        let long = const { V::SHIFTS } && k >= LONG_OF_LINES * V::LANES;
+        let copies = long && down > 1 && across >= WORTH_COPIES && !from_lines(a.at, a.row);
+        let mut room = Storage::Empty;
+        let a = if copies { unsafe { copied(a, down, k, &mut room) } } else { a };
+        // One row goes with many columns, to keep the processor busy. What puts vectors together needs registers as well.
+        let widest = match () {
+            _ if down == 1 => 8,
+            _ if long && !from_lines(b.at, b.col) => 4,
+            _ => V::DOTS,
+        };
+        let (down, across) = (Shares::new(down, V::DOTS), Shares::new(across, widest));
         for col in 0..across.count() {
             let (j, cols) = across.part(col);
             for row in 0..down.count() {
@@ -42,6 +52,29 @@ impl<T: Float> VectorKernel<T> for Dots<T> {
         }
     }
 }
+
+/// The columns from which on it is worth copying the rows that are multiplied with them, so that these begin with a line.
+const WORTH_COPIES: usize = 16;
+
+/// A copy of some rows that each begin with a line.
+unsafe fn copied<T: Float>(a: View<T>, rows: usize, k: usize, room: &mut Storage<T>) -> View<T> {
+    let row = k.next_multiple_of(LINE / size_of::<T>());
+    *room = Storage::recycled(rows * row);
+    let to = room.unique_mut().expect("new");
+    for (i, to) in to.chunks_exact_mut(row).take(rows).enumerate() {
+        // SAFETY: row i of a has k elements, one after the other.
+        to[..k].copy_from_slice(unsafe { std::slice::from_raw_parts(a.from(i, 0).at, k) });
+    }
+    View { at: to.as_ptr(), row, col: 1 }
+}
+
+/// Whether what is so many elements apart, from the first on, begins with a line.
+fn from_lines<T>(first: *const T, apart: usize) -> bool {
+    (first as usize | (size_of::<T>() * apart)).is_multiple_of(LINE)
+}
+
+/// The depth in vectors from which on several columns are read by whole lines.
+const LONG_OF_LINES: usize = 8;
 
 /// The depth from which on the sums of lanes are little beside the products.
 const LONG: usize = 64;
@@ -126,8 +159,8 @@ impl<T: Float, const R: usize, const S: usize> VectorKernel<T> for DotTile<T, R,
         unsafe {
             let mut sums = [[V::zero(); S]; R];
             let mut p = 0;
-            let unaligned = !(b.at as usize | (size_of::<T>() * b.col)).is_multiple_of(LINE);
-            if const { V::SHIFTS } && unaligned && k >= const { if R > 2 { 8 } else { 3 } } * V::LANES {
+            let long = k >= const { if R > 2 { LONG_OF_LINES } else { 3 } } * V::LANES;
+            if const { V::SHIFTS } && long && !from_lines(b.at, b.col) {
                 p = shifted_steps::<T, V, R, S>(&mut sums, k, a, b);
             }
             while p + V::LANES <= k {
