@@ -4,7 +4,7 @@
 use super::super::pack::{interleave, load_columns};
 use super::super::simd::{self, Vector, VectorKernel};
 use super::super::tile::{Block, Start, View};
-use super::super::{FAR, Product, part};
+use super::super::{FAR, Product, part, rest};
 use super::{Copies, DEPTH, Grid, Panels, Part, Shares, room, width};
 use crate::float::Float;
 use crate::kernel::split;
@@ -30,12 +30,16 @@ impl<T: Float> Product<T> {
             let vectors = cols.div_ceil(lanes);
             rows.saturating_mul(10 * vectors + 3 * (vectors % 2))
         };
-        // Where W comes from beyond the second cache, also the tiles that read it wait.
-        let far = cols.saturating_mul(k).saturating_mul(size_of::<T>()) > FAR;
-        let (copied, read) = if far { (15, 4) } else { (10, 0) };
-        let along = tiles(rows, cols).saturating_add(cols.saturating_mul(copied));
+        // Where W comes from beyond the second cache, also the tiles that read it wait; a copy of x that is larger has to come
+        // back. The last columns along the depth are not a vector of their own, but as much of one as they are.
+        let far = |len: usize| len.saturating_mul(k).saturating_mul(size_of::<T>()) > FAR;
+        let (copied, read) = if far(cols) { (15, 4) } else { (10, 0) };
+        let turn = if far(rows) { 25 } else { 10 };
+        let rest = rest::columns(self);
+        let along =
+            tiles(rows, cols - rest).saturating_add(2 * rest * rows).saturating_add(cols.saturating_mul(copied));
         let turned =
-            tiles(cols, rows).saturating_add(rows.saturating_mul(10)).saturating_add(cols.saturating_mul(read));
+            tiles(cols, rows).saturating_add(rows.saturating_mul(turn)).saturating_add(cols.saturating_mul(read));
         let turned = turned.saturating_mul(k).saturating_add(rows.saturating_mul(cols).saturating_mul(12));
         rows.saturating_mul(k) <= COPIED && turned < along.saturating_mul(k)
     }
