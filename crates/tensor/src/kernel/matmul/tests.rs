@@ -302,10 +302,10 @@ fn rows_of_a_small_depth_are_shared() {
     }
 }
 
-/// Dot products along columns that begin anywhere in a line, and end with their slice: lines are read whole, and no bit
-/// depends on it.
+/// Dot products along columns, and sums of rows, that begin anywhere in a line, and end with their slice: lines are read whole,
+/// and no bit depends on it.
 #[test]
-fn dot_products_begin_anywhere_in_a_line() {
+fn vectors_begin_anywhere_in_a_line() {
     fn check<T: Float>([m, k, n]: [usize; 3], layout: [Layout; 2], init: usize) {
         let case = Case::<T>::new([m, k, n], layout, init, noise(21));
         case.agrees();
@@ -321,6 +321,12 @@ fn dot_products_begin_anywhere_in_a_line() {
         for (init, k) in [48, 63, 64, 65, 127, 130, 257].into_iter().enumerate() {
             check::<f32>([m, k, n], [RowMajor, Transposed], init % 4);
             check::<f64>([m, k, n], [Sliced, SlicedTransposed], init % 4);
+        }
+    }
+    for (k, n) in [(17, 33), (20, 47), (33, 100), (40, 255), (21, 300), (18, 1025)] {
+        for init in 0..4 {
+            check::<f32>([1, k, n], [RowMajor, RowMajor], init);
+            check::<f64>([1, k, n], [RowMajor, Sliced], init);
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use std::hint::black_box;
 
-use super::NEAR;
 use super::simd::{Vector, VectorKernel};
+use super::{FAR, NEAR};
 use crate::float::Float;
 
 /// Where a matrix begins, and its strides.
@@ -264,7 +264,13 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             for head in 0..4 {
                 heads[head] = black_box(a.at.wrapping_add(3 * head * a.row));
             }
-            let far = !b.row.is_multiple_of(V::LANES) && depth.rows() * b.row * size_of::<T>() > NEAR;
+            let (unaligned, bytes) = (!b.row.is_multiple_of(V::LANES), depth.rows() * b.row * size_of::<T>());
+            let far = unaligned && bytes > NEAR;
+            // Beyond the second cache, rows are better fetched in advance. The lines of the first row and the last may lie
+            // outside of b; those of the others, which are a line apart or more, do not.
+            let apart = unaligned && depth.runs == 1 && b.row >= V::LANES;
+            let by_lines = const { V::SHIFTS && R == 1 && N > 2 } && apart && bytes <= 2 * FAR;
+            let ends = [b.at, b.from(depth.run.max(1) - 1, 0).at];
             let (at_a_time, mut fetched) = (if spread { depth.run / R } else { depth.run }, 0);
             for _ in 0..depth.runs {
                 let (mut row, mut left) = (b, depth.run);
@@ -278,13 +284,19 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                     for _ in 0..count {
                         if const { R > FEW && size_of::<V>() >= LINE } {
                             row.prefetch_row::<V, N>(AHEAD_OF_TALL, columns);
-                        } else if R <= FEW && far {
+                        } else if R <= FEW && far && !by_lines {
                             row.prefetch_row::<V, N>(AHEAD, columns);
                         }
-                        let mut y = [V::zero(); N];
-                        for v in 0..N {
-                            y[v] = load::<T, V, N>(row.at.wrapping_add(columns[v]), c.cols);
-                        }
+                        let y = match by_lines && !ends.contains(&row.at) {
+                            true => load_lines::<T, V, N>(row.at, columns[N - 1]),
+                            false => {
+                                let mut y = [V::zero(); N];
+                                for v in 0..N {
+                                    y[v] = load::<T, V, N>(row.at.wrapping_add(columns[v]), c.cols);
+                                }
+                                y
+                            }
+                        };
                         rows!(R, i => { sums.multiply(i, heads[i / 3].wrapping_add(i % 3 * a.row), y) });
                         for head in 0..4 {
                             heads[head] = heads[head].wrapping_add(a.col);
@@ -300,6 +312,23 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             }
             rows!(R, i => { sums.store(i, c.at.wrapping_add(i * c.stride), columns, c.cols) });
         }
+    }
+}
+
+/// N vectors of a row that does not begin with a line, put together from whole ones but for the last.
+#[inline(always)]
+unsafe fn load_lines<T: Float, V: Vector<T>, const N: usize>(row: *const T, last: usize) -> [V; N] {
+    // SAFETY: the caller's promise, which holds for the lines that the row begins and ends in as well.
+    unsafe {
+        let before = row as usize % size_of::<V>() / size_of::<T>();
+        let (lines, shift) = (row.wrapping_sub(before), V::shift(before));
+        let (mut y, mut low) = ([V::zero(); N], V::load(lines));
+        for v in 0..N - 1 {
+            let next = V::load(lines.wrapping_add((v + 1) * V::LANES));
+            (y[v], low) = (low.shifted(next, shift), next);
+        }
+        y[N - 1] = V::load(row.wrapping_add(last));
+        y
     }
 }
 
