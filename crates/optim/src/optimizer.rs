@@ -245,14 +245,14 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         let mut unreached = Vec::new();
         let mut misshapen = None;
         model.visit(Path::Root, &mut |path, param| match grads.get(param) {
+            Some(grad) if grad.shape() == param.value().shape() => {}
             _ if self.settings_of(path, param).frozen => {}
             None if self.allow_unreached => {}
             None => unreached.push(name(path, param)),
-            Some(grad) if grad.shape() != param.value().shape() && misshapen.is_none() => {
+            Some(grad) => {
                 let (expected, got) = (param.value().shape().clone(), grad.shape().clone());
-                misshapen = Some(Error::Shape { name: name(path, param), expected, got });
+                misshapen.get_or_insert_with(|| Error::Shape { name: name(path, param), expected, got });
             }
-            Some(_) => {}
         });
         if !unreached.is_empty() {
             return Err(Error::Unreached(unreached));

@@ -97,6 +97,13 @@ impl Shape {
     /// Row-major strides; those of a shape without elements mean nothing and may wrap.
     #[inline]
     pub(crate) fn contiguous_strides(&self) -> SmallVec<[isize; 4]> {
+        // Without a loop, for the shapes of most tensors.
+        match *self.0 {
+            [] => return SmallVec::new(),
+            [_] => return SmallVec::from_buf_and_len([1, 0, 0, 0], 1),
+            [_, b] => return SmallVec::from_buf_and_len([b as isize, 1, 0, 0], 2),
+            _ => {}
+        }
         let mut strides = SmallVec::<[isize; 4]>::from_elem(1, self.rank());
         for i in (1..self.rank()).rev() {
             strides[i - 1] = strides[i].wrapping_mul(self.0[i] as isize);

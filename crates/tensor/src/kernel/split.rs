@@ -88,6 +88,9 @@ pub(crate) fn chunks<T: Send, const K: usize>(
     outs: [Option<&mut [T]>; K],
     body: &(impl Fn(usize, [Option<&mut [T]>; K]) + Sync),
 ) {
+    if len / RATE < SHARED {
+        return body(0, outs);
+    }
     let outs = outs.map(|out| out.map(Parts::new));
     ranges(len, RATE, |range| {
         // SAFETY: the ranges are disjoint, and each is met once.

@@ -94,12 +94,23 @@ pub(crate) fn gradients<T: Float, const N: usize>(
     needs: &[bool],
 ) -> Grads<Tensor<T>> {
     let shape = y.shape();
-    let wide = x.map(|x| (x.shape() != shape).then(|| x.broadcast_to(shape)));
-    let mut grads: [_; N] = std::array::from_fn(|i| needs[i].then(|| Tensor::build_like(y, |_| ())));
-    let out = grads.each_mut().map(|grad| grad.as_mut().map(Tensor::as_mut_slice));
+    // By loops: the functions of arrays are not inlined where there is this much in one.
+    let (mut wide, mut grads) = ([const { None }; N], [const { None }; N]);
+    for i in 0..N {
+        wide[i] = (x[i].shape() != shape).then(|| x[i].broadcast_to(shape));
+        grads[i] = needs[i].then(|| Tensor::build_like(y, |_| ()));
+    }
+    let mut out = [const { None }; N];
+    for (out, grad) in out.iter_mut().zip(&mut grads) {
+        *out = grad.as_mut().map(Tensor::as_mut_slice);
+    }
     let x = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
     map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
-    grads.into_iter().collect()
+    let mut sent = Grads::new();
+    for grad in grads {
+        sent.push(grad);
+    }
+    sent
 }
 
 /// The elements of tensors that have one each, and the tensor whose shape they broadcast to.

@@ -8,7 +8,8 @@ use crate::attribute::Attributes;
 use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::matmul::{Init, Mat, matmul};
-use crate::shape::Shape;
+use crate::kernel::reduce;
+use crate::shape::{AxisSet, Shape};
 use crate::tape::{Adjoints, Grads, Var};
 use crate::tensor::Tensor;
 
@@ -162,7 +163,7 @@ impl<T: Float> Op<T> for Linear {
         let (rows, w) = (as_rows(x[0]), x[1]);
         let mut shape = x[0].shape().clone();
         shape.0[x[0].rank() - 1] = w.shape()[0];
-        let bias = x.get(2).map(|b| flat(b));
+        let bias = x.get(2).map(|b| b.flat());
         let init = match &bias {
             Some(b) => Init::Bias(b.as_slice().expect("contiguous")),
             None => Init::Zero,
@@ -210,7 +211,7 @@ impl<T: Float> Op<T> for Linear {
             add_product(1, x[1].shape(), turned(&g2), whole(&rows), into);
         }
         if x.len() == 3 && into.needs()[2] {
-            into.add(2, g2.into_owned());
+            into.add(2, g2.fold(reduce::Sum, AxisSet::one(0), false));
         }
     }
 }
@@ -218,11 +219,6 @@ impl<T: Float> Op<T> for Linear {
 /// All axes but the last as one, contiguous in memory where they were not one already.
 fn as_rows<T: Float>(x: &Tensor<T>) -> Cow<'_, Tensor<T>> {
     if x.rank() == 2 { Cow::Borrowed(x) } else { Cow::Owned(x.reshape(rows_shape(x.shape()))) }
-}
-
-/// The tensor itself where its elements lie one after the other, else a copy.
-fn flat<T: Float>(x: &Tensor<T>) -> Cow<'_, Tensor<T>> {
-    if x.is_contiguous() { Cow::Borrowed(x) } else { Cow::Owned(x.contiguous()) }
 }
 
 /// A shape with all axes but the last as one.

@@ -8,6 +8,7 @@ pub(crate) mod reduce;
 pub(crate) mod slice;
 mod view;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result, unwrap};
@@ -218,6 +219,11 @@ impl<T: Element> Tensor<T> {
         if self.is_contiguous() { self.clone() } else { self.copied() }
     }
 
+    /// As [`contiguous`](Tensor::contiguous), without counting a reference.
+    pub(crate) fn flat(&self) -> Cow<'_, Tensor<T>> {
+        if self.is_contiguous() { Cow::Borrowed(self) } else { Cow::Owned(self.copied()) }
+    }
+
     /// A copy on a buffer of its own.
     pub(crate) fn copied(&self) -> Tensor<T> {
         Tensor::build(self.shape(), |out| self.strided().copy_to(out))
@@ -265,7 +271,7 @@ impl<T: Float> Tensor<T> {
     /// `self += other`, in place where the buffer is not shared.
     pub(crate) fn accumulate(&mut self, other: &Tensor<T>) {
         debug_assert_eq!(self.shape(), other.shape());
-        let other = other.contiguous();
+        let other = other.flat();
         map::add_assign(self.as_mut_slice(), other.as_slice().expect("contiguous"));
     }
 
@@ -279,7 +285,7 @@ impl<T: Float> Tensor<T> {
             let expected = format!("shape {}", self.shape());
             unwrap(Err(Error::Shape { op: "update", expected, got: other.shape().clone() }))
         }
-        let grad = grad.contiguous();
+        let grad = grad.flat();
         let state = state.map(Tensor::as_mut_slice);
         update::update(rule, self.as_mut_slice(), grad.as_slice().expect("contiguous"), state);
     }

@@ -1,5 +1,7 @@
 //! Reductions of values; the ops and the tape build on them.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::Tensor;
@@ -9,21 +11,21 @@ use crate::layout::Layout;
 use crate::shape::{AxisSet, Shape};
 
 /// A contiguous tensor seen as `[outer, mid, inner]`, where `mid` are the axes to be folded away.
-pub(crate) struct Folded<T: Float> {
-    pub(crate) data: Tensor<T>,
+pub(crate) struct Folded<'a, T: Float> {
+    pub(crate) data: Cow<'a, Tensor<T>>,
     pub(crate) mid: usize,
     pub(crate) inner: usize,
 }
 
 impl<T: Float> Tensor<T> {
     /// Lays the reduced axes side by side, moving data only where they are not so already.
-    pub(crate) fn fold_axes(&self, axes: AxisSet) -> Folded<T> {
+    pub(crate) fn fold_axes(&self, axes: AxisSet) -> Folded<'_, T> {
         let rank = self.rank();
         let first = (0..rank).find(|&i| axes.has(i)).unwrap_or(rank);
         let last = (0..rank).rfind(|&i| axes.has(i)).map_or(rank, |i| i + 1);
         if self.is_contiguous() && (first..last).all(|i| axes.has(i)) {
             let size = |range: std::ops::Range<usize>| self.shape()[range].iter().product();
-            return Folded { data: self.clone(), mid: size(first..last), inner: size(last..rank) };
+            return Folded { data: Cow::Borrowed(self), mid: size(first..last), inner: size(last..rank) };
         }
         let (mut order, mut mid) = (SmallVec::<[isize; 8]>::new(), 1);
         for folded in [false, true] {
@@ -34,7 +36,7 @@ impl<T: Float> Tensor<T> {
                 }
             }
         }
-        Folded { data: self.permute(&order).contiguous(), mid, inner: 1 }
+        Folded { data: Cow::Owned(self.permute(&order).contiguous()), mid, inner: 1 }
     }
 
     /// Folds the axes away, or to size 1 with `keepdim`.
