@@ -88,6 +88,7 @@ pub(crate) fn chunks<T: Send, const K: usize>(
     outs: [Option<&mut [T]>; K],
     body: &(impl Fn(usize, [Option<&mut [T]>; K]) + Sync),
 ) {
+    // One task has nothing to keep apart.
     if len / RATE < SHARED {
         return body(0, outs);
     }

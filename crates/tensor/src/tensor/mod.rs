@@ -216,7 +216,7 @@ impl<T: Element> Tensor<T> {
 
     /// The same elements in row-major order: this tensor where they are so already, else a copy.
     pub fn contiguous(&self) -> Tensor<T> {
-        if self.is_contiguous() { self.clone() } else { self.copied() }
+        self.flat().into_owned()
     }
 
     /// As [`contiguous`](Tensor::contiguous), without counting a reference.

@@ -270,9 +270,9 @@ unsafe fn step<T: Float, V: Vector<T>, const R: usize, const S: usize, const WHO
     b: View<T>,
     len: usize,
 ) {
+    // SAFETY, of all: the caller's promise.
     let mut y = [unsafe { V::zero() }; S];
     for j in 0..S {
-        // SAFETY, of all: the caller's promise.
         y[j] = unsafe { load::<T, V, WHOLE>(b.from(0, j).at, len) };
     }
     unsafe { multiply::<T, V, R, S, WHOLE>(sums, a, y, len) }
