@@ -1,6 +1,6 @@
 //! Adagrad.
 
-use tensor::{Float, Scalar, Tensor, Update};
+use tensor::{Float, Gradient, Scalar, Tensor, Update};
 
 use crate::error::check_amount;
 use crate::{Error, Method, Optimizer, Step};
@@ -58,10 +58,10 @@ impl Method for SumOfSquares {
         check_amount("eps", self.eps)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
         let size = step.lr / (1.0 + (step.number - 1) as f64 * self.lr_decay);
         let [sum] = buffers else { unreachable!("as many as there are names") };
-        p.update(Rule { step, size, eps: self.eps }, g, [sum]);
+        g.apply(Rule { step, size, eps: self.eps }, p, [sum]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Adam, and Adam with decay apart from the gradient.
 
-use tensor::{Float, Scalar, Tensor, Update};
+use tensor::{Float, Gradient, Scalar, Tensor, Update};
 
 use crate::error::{check, check_amount};
 use crate::{Error, Method, Optimizer, Step};
@@ -73,7 +73,7 @@ impl<const DECOUPLED: bool> Method for Moments<DECOUPLED> {
         check_amount("eps", self.eps)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
         let [first, second] = self.betas.map(|beta| 1.0 - beta.powf(step.number as f64));
         let rule = Rule::<DECOUPLED> {
             step,
@@ -83,8 +83,8 @@ impl<const DECOUPLED: bool> Method for Moments<DECOUPLED> {
             correction: second.sqrt().recip(),
         };
         match buffers {
-            [m, v] => p.update(rule, g, [m, v]),
-            [m, v, largest] => p.update(rule, g, [m, v, largest]),
+            [m, v] => g.apply(rule, p, [m, v]),
+            [m, v, largest] => g.apply(rule, p, [m, v, largest]),
             _ => unreachable!("as many as there are names"),
         }
     }

@@ -1,6 +1,6 @@
 //! Lion.
 
-use tensor::{Float, Scalar, Tensor, Update};
+use tensor::{Float, Gradient, Scalar, Tensor, Update};
 
 use crate::error::check;
 use crate::{Error, Method, Optimizer, Step};
@@ -42,9 +42,9 @@ impl Method for SignOfMomentum {
         check("the second beta", second, (0.0..=1.0).contains(&second), "0 ≤ β ≤ 1")
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
         let [momentum] = buffers else { unreachable!("as many as there are names") };
-        p.update(Rule { step, betas: self.betas }, g, [momentum]);
+        g.apply(Rule { step, betas: self.betas }, p, [momentum]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine of all optimizers: what is common to them, and the walk over a model's parameters.
 
-use tensor::{Float, Gradients, Module, Param, Path, Scalar, Tensor};
+use tensor::{Float, Gradient, Gradients, Module, Param, Path, Scalar, Tensor};
 
 use crate::error::{check_amount, name};
 use crate::saved::Entries;
@@ -13,7 +13,7 @@ use crate::{Error, Group, Settings, State};
 ///
 /// ```
 /// use optim::{Method, Optimizer, Step};
-/// use tensor::{Float, Param, Scalar, Tape, Tensor, Update};
+/// use tensor::{Float, Gradient, Param, Scalar, Tape, Tensor, Update};
 ///
 /// /// p ← p − η·sign(g).
 /// #[derive(Clone, Copy)]
@@ -32,8 +32,8 @@ use crate::{Error, Group, Settings, State};
 /// }
 ///
 /// impl Method for SignDescent {
-///     fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, _: &mut [Tensor<T>]) {
-///         p.update(Rule(step), g, []);
+///     fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, _: &mut [Tensor<T>]) {
+///         g.apply(Rule(step), p, []);
 ///     }
 /// }
 ///
@@ -60,8 +60,8 @@ pub trait Method {
         Ok(())
     }
 
-    /// Changes a parameter and its buffers, in one pass ([`Tensor::update`]).
-    fn update<T: Float>(&self, step: Step, param: &mut Tensor<T>, grad: &Tensor<T>, buffers: &mut [Tensor<T>]);
+    /// Changes a parameter and its buffers, in one pass ([`Gradient::apply`]).
+    fn update<T: Float>(&self, step: Step, param: &mut Tensor<T>, grad: &Gradient<T>, buffers: &mut [Tensor<T>]);
 }
 
 /// What a step is for one parameter.
@@ -181,7 +181,7 @@ impl<M: Method, T: Float> Optimizer<M, T> {
         model.visit_mut(Path::Root, &mut |path, param| {
             let Settings { lr, weight_decay, frozen } = self.settings_of(path, param);
             let slot = self.states.of(param.id());
-            let Some(grad) = grads.get(&*param).filter(|_| !frozen) else { return };
+            let Some(grad) = grads.gradient(&*param).filter(|_| !frozen) else { return };
             let number = slot.advance(&self.method, param.value().shape());
             let step = Step { lr, weight_decay, maximize: self.maximize, number };
             self.method.update(step, param.value_mut(), grad, slot.buffers());
@@ -244,13 +244,13 @@ impl<M: Method, T: Float> Optimizer<M, T> {
     fn check_gradients(&self, model: &(impl Module<T> + ?Sized), grads: &Gradients<T>) -> Result<(), Error> {
         let mut unreached = Vec::new();
         let mut misshapen = None;
-        model.visit(Path::Root, &mut |path, param| match grads.get(param) {
-            Some(grad) if grad.shape() == param.value().shape() => {}
+        model.visit(Path::Root, &mut |path, param| match grads.gradient(param) {
+            Some(grad) if grad.shape() == *param.value().shape() => {}
             _ if self.settings_of(path, param).frozen => {}
             None if self.allow_unreached => {}
             None => unreached.push(name(path, param)),
             Some(grad) => {
-                let (expected, got) = (param.value().shape().clone(), grad.shape().clone());
+                let (expected, got) = (param.value().shape().clone(), grad.shape());
                 misshapen.get_or_insert_with(|| Error::Shape { name: name(path, param), expected, got });
             }
         });

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use tensor::{Float, Scalar, Tensor, Update};
+use tensor::{Float, Gradient, Scalar, Tensor, Update};
 
 use crate::error::{check, check_amount};
 use crate::{Error, Method, Optimizer, Step};
@@ -70,12 +70,12 @@ impl Method for RootMeanSquare {
         check_amount("momentum", self.momentum)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
         let rule = Rule { step, method: *self };
         match buffers {
-            [square] => p.update(rule, g, [square]),
-            [square, other] => p.update(rule, g, [square, other]),
-            [square, mean, velocity] => p.update(rule, g, [square, mean, velocity]),
+            [square] => g.apply(rule, p, [square]),
+            [square, other] => g.apply(rule, p, [square, other]),
+            [square, mean, velocity] => g.apply(rule, p, [square, mean, velocity]),
             _ => unreachable!("as many as there are names"),
         }
     }

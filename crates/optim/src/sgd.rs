@@ -1,6 +1,6 @@
 //! Mini-batch stochastic gradient descent.
 
-use tensor::{Float, Scalar, Tensor, Update};
+use tensor::{Float, Gradient, Scalar, Tensor, Update};
 
 use crate::error::{check, check_amount};
 use crate::{Error, Method, Optimizer, Step};
@@ -59,13 +59,13 @@ impl Method for Momentum {
         Ok(())
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Tensor<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
         let Momentum { momentum, dampening, nesterov } = *self;
         let gain = if step.number == 1 { 1.0 } else { 1.0 - dampening };
         let rule = Rule { step, momentum, gain, nesterov };
         match buffers {
-            [velocity] => p.update(rule, g, [velocity]),
-            _ => p.update(rule, g, []),
+            [velocity] => g.apply(rule, p, [velocity]),
+            _ => g.apply(rule, p, []),
         }
     }
 }

@@ -46,8 +46,8 @@ pub use scalar::{Elementwise, Scalar, rules};
 pub use shape::{Axes, Shape};
 pub use storage::Buffers;
 pub use tape::{
-    Adjoints, Buffer, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path, PerSample,
-    Profile, Source, Step, StepKind, Tape, Var,
+    Adjoints, Buffer, Gradient, Gradients, Grads, Kept, KindMemory, Memory, Mode, Module, OpProfile, Param, Path,
+    PerSample, Profile, Source, Step, StepKind, Tape, Var,
 };
 pub use tensor::{Cast, Rng, Slice, Tensor, rng};
 

@@ -11,6 +11,7 @@
 //! the number of threads, not on addresses, and not on where in a tile or block the element lies, except that the last
 //! columns of a narrow product may be computed in another way.
 
+mod blocks;
 mod choose;
 mod columns;
 mod dots;
@@ -28,6 +29,7 @@ mod x86;
 
 use std::ops::Range;
 
+pub(crate) use self::blocks::{Finished, Taker, matmul_by_blocks};
 use self::columns::Columns;
 use self::dots::Dots;
 use self::shallow::Shallow;
@@ -191,6 +193,7 @@ const FAR: usize = 1 << 19;
 #[doc(hidden)]
 pub trait Multiply: Sized {
     fn product(product: Product<Self>);
+    fn by_blocks(product: Product<Self>, taker: &Taker<'_, Self>) -> bool;
     /// # Safety
     /// The processor has the instruction set, and the operands and the output are valid.
     unsafe fn strip(strip: Strip<'_, Self>);
@@ -200,6 +203,11 @@ impl Multiply for f32 {
     #[inline(never)]
     fn product(product: Product<f32>) {
         product.column_as_row().compute_all();
+    }
+
+    #[inline(never)]
+    fn by_blocks(product: Product<f32>, taker: &Taker<'_, f32>) -> bool {
+        product.compute_by_blocks(taker)
     }
 
     #[inline(never)]
@@ -213,6 +221,11 @@ impl Multiply for f64 {
     #[inline]
     fn product(product: Product<f64>) {
         product.column_as_row().compute_all();
+    }
+
+    #[inline]
+    fn by_blocks(product: Product<f64>, taker: &Taker<'_, f64>) -> bool {
+        product.compute_by_blocks(taker)
     }
 
     #[inline]
@@ -255,7 +268,7 @@ impl<T: Float> Product<T> {
         let Product { isa, k, a, b, c, kernel } = self;
         if self.is_tile() {
             // SAFETY: as below.
-            return unsafe { simd::run(isa, Outer { depth: Depth::one_run(k), a, b, c }) };
+            return unsafe { simd::run(isa, Outer::new(Depth::one_run(k), a, b, c)) };
         }
         let (tasks, nanoseconds) = self.tasks();
         // SAFETY, of all kernels: the product is checked, the processor has the instruction set, and no other task
@@ -283,7 +296,7 @@ impl<T: Float> Product<T> {
                     unsafe { simd::run(isa, Dots { k, a, b, c }) }
                 });
             }
-            Choice::Panels => self.by_panels(tasks, nanoseconds),
+            Choice::Panels => self.by_panels(tasks, nanoseconds, None),
             Choice::Turned => self.by_turned_panels(tasks, nanoseconds),
         }
     }

@@ -68,7 +68,7 @@ fn on_any_threads<T: Float>(f: impl Fn() -> Vec<T> + Sync) -> Vec<T> {
 
 /// Equal bits, except that a NaN is a NaN.
 #[track_caller]
-fn assert_bits<T: Float>(got: &[T], want: &[T]) {
+pub(super) fn assert_bits<T: Float>(got: &[T], want: &[T]) {
     assert_eq!(got.len(), want.len());
     let same =
         |a: T, b: T| a.to_f64().to_bits() == b.to_f64().to_bits() || (a.to_f64().is_nan() && b.to_f64().is_nan());

@@ -106,7 +106,7 @@ impl<T: Float> Op<T> for MatMul {
             add_product(0, x[0].shape(), whole(&g), turned(x[1]), into);
         }
         if into.needs()[1] {
-            add_product(1, x[1].shape(), turned(x[0]), whole(&g), into);
+            add_transposed_product(1, x[1].shape(), x[0], &g, into);
         }
     }
 }
@@ -151,6 +151,30 @@ fn add_product<T: Float>(i: usize, shape: &Shape, a: Mat<'_, T>, b: Mat<'_, T>, 
         None => Tensor::build(shape, |out| matmul(a, b, out, Init::Zero)),
     };
     into.add(i, grad);
+}
+
+/// Adds leftᵀ·right to the gradient of input `i`, which may keep it as its factors.
+fn add_transposed_product<T: Float>(
+    i: usize,
+    shape: &Shape,
+    left: &Tensor<T>,
+    right: &Tensor<T>,
+    into: &mut Adjoints<'_, T>,
+) {
+    if !into.keep_factors(i, left, right) {
+        add_product(i, shape, turned(left), whole(right), into);
+    }
+}
+
+/// leftᵀ·right, for matrices.
+pub(crate) fn transposed_product<T: Float>(left: &Tensor<T>, right: &Tensor<T>) -> Tensor<T> {
+    let [a, b] = transposed_factors(left, right);
+    Tensor::build([a.rows, b.cols], |out| matmul(a, b, out, Init::Zero))
+}
+
+/// The operands of leftᵀ·right.
+pub(crate) fn transposed_factors<'a, T: Float>(left: &'a Tensor<T>, right: &'a Tensor<T>) -> [Mat<'a, T>; 2] {
+    [turned(left), whole(right)]
 }
 
 /// x·Wᵀ + b in one pass, for x of `[.., in]`, W of `[out, in]` and b of `[out]`.
@@ -208,7 +232,7 @@ impl<T: Float> Op<T> for Linear {
             add_product(0, x[0].shape(), whole(&g2), whole(x[1]), into);
         }
         if into.needs()[1] {
-            add_product(1, x[1].shape(), turned(&g2), whole(&rows), into);
+            add_transposed_product(1, x[1].shape(), &g2, &rows, into);
         }
         if x.len() == 3 && into.needs()[2] {
             into.add(2, g2.fold(reduce::Sum, AxisSet::one(0), false));

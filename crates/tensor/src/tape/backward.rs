@@ -5,6 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::deferred::{self, ends_chain};
+use super::gradient::Factors;
 use super::gradients::Gradients;
 use super::node::{Grads, Node, Origin, Recorded};
 use super::pending::{Adjoint, Pending};
@@ -52,6 +53,15 @@ impl<'a, T: Float> Adjoints<'a, T> {
                 self.add(i, grad);
             }
         }
+    }
+
+    /// Keeps leftᵀ·right, of matrices, as the gradient of input `i` where that is a parameter's, and its first, and the
+    /// factors are smaller. The result is whether it has.
+    pub(crate) fn keep_factors(&mut self, i: usize, left: &Tensor<T>, right: &Tensor<T>) -> bool {
+        let id = self.inputs[i] as usize;
+        let first = matches!(self.nodes[id].origin, Origin::Param(_)) && !self.pending.has(id);
+        let factors = if first && self.pending.keeps_factors { Factors::new(left, right) } else { None };
+        factors.map(|factors| self.pending.put_product(id, factors)).is_some()
     }
 
     /// Takes out what has been added for input `i` so far, to accumulate to it in place and [`add`](Adjoints::add) it
@@ -114,6 +124,8 @@ impl<T: Float> Var<'_, T> {
         let mut sums = Sums::default();
         let mut end = self.id() as usize + 1;
         pending.restart(end);
+        // Whoever watches, or breaks a rule on purpose, is to see what each op sends.
+        pending.keeps_factors = !tape.watching.get() && !cfg!(feature = "mutation");
         if self.tracked() {
             pending.add(end - 1, seed);
         }
@@ -181,7 +193,7 @@ impl<T: Float> Pass<'_, T> {
             match &y.origin {
                 Origin::Constant => {}
                 Origin::Leaf => self.gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
-                Origin::Param(tag) => self.gradients.push_param(tag.id, g.tensor(y.value.shape())),
+                Origin::Param(tag) => self.gradients.push_param(tag.id, g.gradient(y.value.shape())),
                 Origin::Op if self.watch.is_some() => self.watched(id, g),
                 Origin::Op => self.op(id, g),
             }

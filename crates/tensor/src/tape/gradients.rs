@@ -4,13 +4,14 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 
+use super::gradient::Gradient;
 use super::param::Param;
 use super::var::Var;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
 /// Gradients by key: a parameter's identity, or a leaf's position with the highest bit set.
-type Entries<T> = Vec<(u64, Tensor<T>)>;
+type Entries<T> = Vec<(u64, Gradient<T>)>;
 
 thread_local! {
     /// Emptied lists that the next backward pass of this thread can use, of either element type.
@@ -33,13 +34,13 @@ pub struct Gradients<T: Float = f32> {
 /// Something that has a gradient: a leaf's [`Var`], or a [`Param`].
 pub trait Source<T: Float> {
     /// Its gradient, if the differentiated number depends on it.
-    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>>;
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Gradient<T>>;
     /// What errors call it.
     fn describe(&self) -> String;
 }
 
 impl<T: Float> Source<T> for Var<'_, T> {
-    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>> {
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Gradient<T>> {
         let tape = self.tape();
         let same = tape.id == gradients.tape && tape.life.get() == gradients.life;
         if same { gradients.find(LEAF | u64::from(self.id())) } else { None }
@@ -51,7 +52,7 @@ impl<T: Float> Source<T> for Var<'_, T> {
 }
 
 impl<T: Float> Source<T> for &Param<T> {
-    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Tensor<T>> {
+    fn gradient<'g>(&self, gradients: &'g Gradients<T>) -> Option<&'g Gradient<T>> {
         gradients.find(self.id())
     }
 
@@ -69,16 +70,16 @@ impl<T: Float> Gradients<T> {
         self.entries.get_or_insert_default()
     }
 
-    fn entries(&self) -> &[(u64, Tensor<T>)] {
+    fn entries(&self) -> &[(u64, Gradient<T>)] {
         self.entries.as_deref().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn push_leaf(&mut self, id: u32, grad: Tensor<T>) {
-        self.list().push((LEAF | u64::from(id), grad));
+        self.list().push((LEAF | u64::from(id), grad.into()));
     }
 
-    pub(super) fn push_param(&mut self, id: u64, grad: Tensor<T>) {
-        self.list().push((id, grad));
+    pub(super) fn push_param(&mut self, id: u64, grad: impl Into<Gradient<T>>) {
+        self.list().push((id, grad.into()));
     }
 
     /// Sorts by key; a parameter that stands on the tape several times gets the sum.
@@ -87,13 +88,13 @@ impl<T: Float> Gradients<T> {
         self.list().dedup_by(|later, first| {
             let same = later.0 == first.0;
             if same {
-                first.1.accumulate(&later.1);
+                first.1.value_mut().accumulate(later.1.value());
             }
             same
         });
     }
 
-    fn find(&self, key: u64) -> Option<&Tensor<T>> {
+    fn find(&self, key: u64) -> Option<&Gradient<T>> {
         let entries = self.entries();
         let at = entries.binary_search_by_key(&key, |(key, _)| *key).ok()?;
         Some(&entries[at].1)
@@ -101,6 +102,11 @@ impl<T: Float> Gradients<T> {
 
     /// The gradient of a leaf or parameter, or `None` where the differentiated number does not depend on it.
     pub fn get(&self, of: impl Source<T>) -> Option<&Tensor<T>> {
+        of.gradient(self).map(Gradient::value)
+    }
+
+    /// The gradient of a leaf or parameter, as an optimizer takes it: it may be worked out only when it is used.
+    pub fn gradient(&self, of: impl Source<T>) -> Option<&Gradient<T>> {
         of.gradient(self)
     }
 
@@ -111,7 +117,7 @@ impl<T: Float> Gradients<T> {
     #[track_caller]
     pub fn wrt(&self, of: impl Source<T>) -> &Tensor<T> {
         match of.gradient(self) {
-            Some(grad) => grad,
+            Some(grad) => grad.value(),
             None => panic!(
                 "no gradient for {}: the cost does not depend on it, or it is not a leaf of the tape that the cost \
                  was recorded on",
@@ -122,12 +128,12 @@ impl<T: Float> Gradients<T> {
 
     /// The gradients of the parameters, in the order in which these were made.
     pub fn params(&self) -> impl Iterator<Item = &Tensor<T>> {
-        self.entries().iter().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad)
+        self.entries().iter().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad.value())
     }
 
     /// The gradients of the parameters, for changing them: to clip them, or to add noise.
     pub fn params_mut(&mut self) -> impl Iterator<Item = &mut Tensor<T>> {
-        self.list().iter_mut().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad)
+        self.list().iter_mut().filter(|(key, _)| key & LEAF == 0).map(|(_, grad)| grad.value_mut())
     }
 
     /// Adds the gradients of parameters of another backward pass: that of another part of a batch, say. Those of its leaves
@@ -150,8 +156,8 @@ impl<T: Float> Gradients<T> {
             let list = self.list();
             match list.binary_search_by_key(key, |(key, _)| *key) {
                 Ok(at) => {
-                    let (sum, grad_shape) = (&mut list[at].1, grad.shape());
-                    assert_eq!(sum.shape(), grad_shape, "accumulate: gradients of two shapes for one parameter");
+                    let (sum, grad) = (list[at].1.value_mut(), grad.value());
+                    assert_eq!(sum.shape(), grad.shape(), "accumulate: gradients of two shapes for one parameter");
                     sum.accumulate(grad);
                 }
                 Err(at) => list.insert(at, (*key, grad.clone())),

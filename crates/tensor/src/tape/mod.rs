@@ -4,6 +4,7 @@ mod backward;
 mod checkpoint;
 mod deferred;
 mod dot;
+mod gradient;
 mod gradients;
 mod memory;
 mod node;
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use backward::Adjoints;
 pub use checkpoint::Kept;
+pub use gradient::Gradient;
 pub use gradients::{Gradients, Source};
 pub use memory::{KindMemory, Memory};
 pub use node::Grads;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::gradient::{Factors, Gradient};
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -10,6 +11,7 @@ use crate::tensor::Tensor;
 pub(super) enum Adjoint<T: Float> {
     Number(T),
     Array(Tensor<T>),
+    Product(Factors<T>),
 }
 
 impl<T: Float> Adjoint<T> {
@@ -24,6 +26,15 @@ impl<T: Float> Adjoint<T> {
         match self {
             Adjoint::Number(grad) => Tensor::full(shape, grad),
             Adjoint::Array(grad) => grad,
+            Adjoint::Product(factors) => factors.product(),
+        }
+    }
+
+    /// The gradient of a parameter, for a node of `shape`.
+    pub(super) fn gradient(self, shape: &Shape) -> Gradient<T> {
+        match self {
+            Adjoint::Product(factors) => Gradient::of_factors(factors),
+            other => other.tensor(shape).into(),
         }
     }
 }
@@ -31,19 +42,31 @@ impl<T: Float> Adjoint<T> {
 /// The gradients that have been sent to nodes and not been passed on. Few arrays are alive at a time, however long the
 /// tape.
 pub(super) struct Pending<T: Float> {
-    /// For each node [`NOTHING`], [`NUMBER`], or the place of its array.
+    /// For each node [`NOTHING`], [`NUMBER`], [`PRODUCT`], or the place of its array.
     places: Vec<u32>,
     numbers: Vec<T>,
     arrays: Vec<Option<Tensor<T>>>,
     free: Vec<u32>,
+    /// Products that are not worked out yet, with their nodes.
+    products: Vec<(usize, Factors<T>)>,
+    /// Whether products may be put in place.
+    pub(super) keeps_factors: bool,
 }
 
 const NOTHING: u32 = u32::MAX;
 const NUMBER: u32 = u32::MAX - 1;
+const PRODUCT: u32 = u32::MAX - 2;
 
 impl<T: Float> Default for Pending<T> {
     fn default() -> Self {
-        Pending { places: Vec::new(), numbers: Vec::new(), arrays: Vec::new(), free: Vec::new() }
+        Pending {
+            places: Vec::new(),
+            numbers: Vec::new(),
+            arrays: Vec::new(),
+            free: Vec::new(),
+            products: Vec::new(),
+            keeps_factors: false,
+        }
     }
 }
 
@@ -62,6 +85,7 @@ impl<T: Float> Pending<T> {
         self.numbers.resize(nodes, T::ZERO);
         self.arrays.clear();
         self.free.clear();
+        self.products.clear();
     }
 
     #[inline]
@@ -69,6 +93,7 @@ impl<T: Float> Pending<T> {
         match std::mem::replace(&mut self.places[id], NOTHING) {
             NOTHING => None,
             NUMBER => Some(Adjoint::Number(self.numbers[id])),
+            PRODUCT => self.take_product(id).map(Adjoint::Product),
             place => {
                 self.free.push(place);
                 self.arrays[place as usize].take().map(Adjoint::Array)
@@ -86,6 +111,7 @@ impl<T: Float> Pending<T> {
         match self.places[id] {
             NOTHING => None,
             NUMBER => Some(Tensor::full(shape, self.numbers[id])),
+            PRODUCT => self.products.iter().find(|(node, _)| *node == id).map(|(_, factors)| factors.product()),
             place => self.arrays[place as usize].clone(),
         }
     }
@@ -103,7 +129,23 @@ impl<T: Float> Pending<T> {
         }
     }
 
+    fn take_product(&mut self, id: usize) -> Option<Factors<T>> {
+        let at = self.products.iter().position(|(node, _)| *node == id)?;
+        Some(self.products.swap_remove(at).1)
+    }
+
+    /// Puts a product in place for a node for which nothing is pending.
+    pub(super) fn put_product(&mut self, id: usize, factors: Factors<T>) {
+        debug_assert!(!self.has(id));
+        self.places[id] = PRODUCT;
+        self.products.push((id, factors));
+    }
+
     fn add_array(&mut self, id: usize, grad: Tensor<T>) {
+        if self.places[id] == PRODUCT {
+            let product = self.take(id).map(|product| product.tensor(grad.shape()));
+            product.into_iter().for_each(|product| self.add_array(id, product));
+        }
         if self.places[id] != NOTHING {
             let sum = self.arrays[self.places[id] as usize].as_mut().expect("a place that is not free is taken");
             return sum.accumulate(&grad);
@@ -118,9 +160,6 @@ impl<T: Float> Pending<T> {
 
     /// Adds a gradient of the node's shape.
     pub(super) fn add(&mut self, id: usize, grad: Tensor<T>) {
-        match Adjoint::new(grad) {
-            Adjoint::Number(grad) => self.add_number(id, grad),
-            Adjoint::Array(grad) => self.add_array(id, grad),
-        }
+        if grad.numel() == 1 { self.add_number(id, grad.item()) } else { self.add_array(id, grad) }
     }
 }

@@ -4,6 +4,7 @@
 
 mod deferred;
 mod errors;
+mod gradients;
 mod graphs;
 mod inspect;
 mod kinks;

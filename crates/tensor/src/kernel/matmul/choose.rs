@@ -42,7 +42,7 @@ impl<T: Float> Product<T> {
     }
 
     /// Whether the rows of a and the columns of b are contiguous.
-    fn is_along_depth(&self) -> bool {
+    pub(super) fn is_along_depth(&self) -> bool {
         self.a.col == 1 && self.b.row == 1 && self.b.col != 1
     }
 
@@ -55,18 +55,18 @@ impl<T: Float> Product<T> {
     }
 
     /// Whether its rows are better summed than its tiles, once the rows of b are contiguous.
-    fn is_shallow(&self) -> bool {
+    pub(super) fn is_shallow(&self) -> bool {
         let narrow = self.c.cols <= simd::lanes::<T>(self.isa);
         (1..=simd::shallow::<T>(self.isa)).contains(&self.k) && (narrow || shallow::together(self.k) > 1)
     }
 
     /// Whether it is a single row, of more vectors than its sum takes at a time, and of no more than a tile has.
-    fn is_row_of_one_tile(&self) -> bool {
+    pub(super) fn is_row_of_one_tile(&self) -> bool {
         self.c.rows == 1 && self.c.cols > 4 * simd::lanes::<T>(self.isa) && self.is_tile()
     }
 
     /// Its rows as sums of rows of b.
-    fn shallow(self) {
+    pub(super) fn shallow(self) {
         let Product { isa, k, a, b, c, .. } = self;
         let shorter = simd::narrowest::<T>(isa, c.cols);
         let isa = if c.cols == simd::lanes::<T>(shorter) && k <= simd::shallow::<T>(shorter) { shorter } else { isa };
@@ -95,7 +95,7 @@ impl<T: Float> Product<T> {
 
     /// Whether dot products take less time than tiles even after an operand has been turned for them. The estimates are
     /// cycles for each step along the depth, as measured: a chain of multiply-adds takes four, and a sum of lanes three.
-    fn turns_for_dots(&self) -> bool {
+    pub(super) fn turns_for_dots(&self) -> bool {
         let (rows, cols) = (self.c.rows, self.c.cols);
         let (turn_a, turn_b) = (self.a.col != 1, self.b.row != 1);
         let lanes = simd::lanes::<T>(self.isa);
@@ -119,7 +119,7 @@ impl<T: Float> Product<T> {
     }
 
     /// Whether tiles of the transposed product take less time than the product as it is, by estimates in cycles.
-    fn suits_columns(&self) -> bool {
+    pub(super) fn suits_columns(&self) -> bool {
         let (rows, cols, k) = (self.c.rows, self.c.cols, self.k);
         let turns_b = self.b.col != 1;
         // Few rows over a great depth go with dot products rather than with a turned b.

@@ -50,7 +50,7 @@ impl<T: Float> VectorKernel<T> for Columns<T> {
 unsafe fn sum<T: Float, V: Vector<T>>(k: usize, a: View<T>, b: View<T>, mut tile: Block<T>) {
     for p in (0..k).step_by(DEPTH) {
         // SAFETY: the caller's promise.
-        unsafe { V::call(Outer { depth: Depth::one_run(DEPTH.min(k - p)), a: a.from(0, p), b: b.from(p, 0), c: tile }) }
+        unsafe { V::call(Outer::new(Depth::one_run(DEPTH.min(k - p)), a.from(0, p), b.from(p, 0), tile)) }
         tile = tile.added_to();
     }
 }

@@ -5,9 +5,10 @@ mod turned;
 
 use std::ops::Range;
 
+use super::blocks::{Finished, Taker};
 use super::pack::{Pack, PackPanels};
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Block, Depth, Outer, View, vectors};
+use super::tile::{Block, Depth, MOST_VECTORS, Outer, View, vectors};
 use super::{Cut, Product};
 use crate::float::Float;
 use crate::kernel::split::{self, Parts};
@@ -75,8 +76,8 @@ struct Copies<T> {
 
 impl<T: Float> Product<T> {
     /// The product by register tiles, in at least so many tasks, of which one is not shared; `nanoseconds` is what it takes on
-    /// one thread.
-    pub(super) fn by_panels(self, tasks: usize, nanoseconds: usize) {
+    /// one thread. With a taker, which takes a depth of at most [`DEPTH`], it is not written.
+    pub(super) fn by_panels(self, tasks: usize, nanoseconds: usize, taker: Option<&Taker<'_, T>>) {
         let Product { isa, k, a, b, c, .. } = self;
         let lanes = simd::lanes::<T>(isa);
         let width = width(c, simd::wide::<T>(isa), lanes);
@@ -87,12 +88,12 @@ impl<T: Float> Product<T> {
         let (pack_a, pack_b) = (self.packs_a(), self.packs_b());
         if !pack_a && !pack_b {
             let whole = Part { depths: 0..depths, rows: 0..rows, cols: 0..c.cols };
-            return self.multiply(grid, &whole, Copies { a: None, b: None }, tasks, nanoseconds);
+            return self.multiply(grid, &whole, Copies { a: None, b: None }, tasks, nanoseconds, taker);
         }
         if tasks > 1 && nanoseconds < TOGETHER {
             // Whoever copies a alone has it for all columns.
             let unit = if pack_b { super::COL_UNIT } else { c.cols };
-            return self.apart(Cut::new(c.rows, grid.rows.count(), c.cols, unit, tasks), grid.rows, nanoseconds);
+            return self.apart(Cut::new(c.rows, grid.rows.count(), c.cols, unit, tasks), grid.rows, nanoseconds, taker);
         }
         let (mut room_a, mut room_b) = (Storage::Empty, Storage::Empty);
         // Few rows need no more of b at a time than stays near; to many rows, or to a copy of them, it is to last.
@@ -114,20 +115,24 @@ impl<T: Float> Product<T> {
                     // The copy of b serves all rows.
                     self.copy(grid, &part, to_a, if first == 0 { to_b } else { None }, tasks > 1);
                     let multiplies = grid.depth(&part) * part.cols.len() * grid.height(&part);
-                    self.multiply(grid, &part, copies, tasks, super::arithmetic::<T>(multiplies));
+                    self.multiply(grid, &part, copies, tasks, super::arithmetic::<T>(multiplies), taker);
                 }
             }
         }
     }
 
     /// In tasks that are products of their own, each with its own copies.
-    fn apart(self, cut: Cut, panels: Shares, nanoseconds: usize) {
+    fn apart(self, cut: Cut, panels: Shares, nanoseconds: usize, taker: Option<&Taker<'_, T>>) {
         let Product { a, b, c, .. } = self;
         split::each_long(cut.tasks(), nanoseconds, &|task| {
             let ((j, cols), numbers) = (cut.columns(task), cut.panels(task));
             let i = panels.part(numbers.start).0;
             let rows = panels.part(numbers.end).0 - i;
-            Product { a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols), ..self }.by_panels(1, 0);
+            let product = Product { a: a.from(i, 0), b: b.from(0, j), c: c.part(i, j, rows, cols), ..self };
+            match taker {
+                Some(taker) => taker.from(i, j, |taker| product.by_panels(1, 0, Some(taker))),
+                None => product.by_panels(1, 0, None),
+            }
         });
     }
 
@@ -189,24 +194,44 @@ impl<T: Float> Product<T> {
     }
 
     /// Multiplies a part, task by task.
-    fn multiply(&self, grid: Grid<T>, part: &Part, copies: Copies<T>, tasks: usize, nanoseconds: usize) {
-        let unit = if copies.b.is_some() { grid.width } else { super::COL_UNIT };
+    fn multiply(
+        &self,
+        grid: Grid<T>,
+        part: &Part,
+        copies: Copies<T>,
+        tasks: usize,
+        nanoseconds: usize,
+        taker: Option<&Taker<'_, T>>,
+    ) {
+        let unit = match taker {
+            // Long rows, and each thread has the rows that it will read.
+            Some(_) if part.rows.len() >= tasks => part.cols.len(),
+            _ if copies.b.is_some() => grid.width,
+            _ => super::COL_UNIT,
+        };
         let cut = Cut::new(grid.height(part), part.rows.len(), part.cols.len(), unit, tasks);
         split::each_long(cut.tasks(), nanoseconds, &|task| {
             let ((j, cols), rows) = (cut.columns(task), cut.panels(task));
             let rows = part.rows.start + rows.start..part.rows.start + rows.end;
             let cols = part.cols.start + j..part.cols.start + j + cols;
+            let mut block = Storage::Empty;
+            let sink = taker.map(|taker| {
+                let wide = cols.len().min(lasting::<T>(grid.depth(part)).max(MOST_VECTORS * grid.lanes));
+                Sink { taker, room: room(&mut block, simd::tile_rows::<T>(self.isa) * wide).as_mut_ptr() }
+            });
             // SAFETY: the product is checked, the processor has the instruction set, and no other task writes this part of c.
-            unsafe { simd::run(self.isa, Panels { grid, part, copies, rows, cols }) }
+            // A block has the rows of a tile, and the columns that pass by at a time, or one panel.
+            unsafe { simd::run(self.isa, Panels { grid, part, copies, rows, cols, sink }) }
         });
     }
 }
 
 /// A buffer of so many elements.
-fn room<T: Float>(storage: &mut Storage<T>, len: usize) -> &mut [T] {
+pub(super) fn room<T: Float>(storage: &mut Storage<T>, len: usize) -> &mut [T] {
     // Two elements at least, so that it is a buffer.
-    if storage.as_slice().len() < len {
-        *storage = Storage::recycled(len.max(2));
+    let least = len.max(2);
+    if storage.as_slice().len() < least {
+        *storage = Storage::recycled(least);
     }
     &mut storage.unique_mut().expect("new")[..len]
 }
@@ -257,12 +282,21 @@ struct Panels<'a, T> {
     copies: Copies<T>,
     rows: Range<usize>,
     cols: Range<usize>,
+    /// Where finished blocks go, if not to the output.
+    sink: Option<Sink<'a, T>>,
+}
+
+/// Takes finished blocks, which are written to a room that the next ones are written to as well.
+#[derive(Clone, Copy)]
+struct Sink<'a, T> {
+    taker: &'a Taker<'a, T>,
+    room: *mut T,
 }
 
 impl<T: Float> VectorKernel<T> for Panels<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let Panels { grid, part, copies, rows, cols } = self;
+        let Panels { grid, part, copies, rows, cols, sink } = self;
         let width = match copies.b {
             Some(_) => grid.width,
             None => width(Block { cols: cols.len(), ..grid.c }, V::WIDE, V::LANES),
@@ -270,10 +304,13 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
         let across = cols.len().div_ceil(width);
         for number in part.depths.clone() {
             let (p, k) = grid.depths.part(number);
+            let depth = Depth::one_run(k);
             let c = if number == 0 { grid.c } else { grid.c.added_to() };
-            let at_a_time = (LASTING / (k.max(1) * width * size_of::<T>())).max(1);
+            let at_a_time = (lasting::<T>(k) / width).max(1);
             for first in (0..across).step_by(at_a_time) {
                 let panels = first..across.min(first + at_a_time);
+                let begin = cols.start + first * width;
+                let wide = (panels.len() * width).min(cols.end - begin);
                 for row in rows.clone() {
                     let (i, rows) = grid.rows.part(row);
                     let a = match copies.a {
@@ -295,16 +332,33 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
                             }
                             None => grid.b.from(p, j),
                         };
+                        let wanted = width.min(cols.end - j);
+                        let tile = match sink {
+                            None => Outer::new(depth, a, b, c.part(i, j, rows, wanted)),
+                            Some(Sink { taker, room: at }) => {
+                                let c = Block { at, stride: wide, ..grid.c }.part(0, j - begin, rows, wanted);
+                                let ahead = taker.reads.map(|read| read.map(|read| read.from(i, j)));
+                                Outer { depth, a, b, c, ahead }
+                            }
+                        };
                         // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
-                        unsafe {
-                            let c = c.part(i, j, rows, width.min(cols.end - j));
-                            V::call(Outer { depth: Depth::one_run(k), a, b, c })
-                        }
+                        unsafe { V::call(tile) }
+                    }
+                    if let Some(Sink { taker, room }) = sink {
+                        // SAFETY: the room holds the block, which has just been written.
+                        let data = unsafe { std::slice::from_raw_parts(room, rows * wide) };
+                        (taker.take)(Finished { row: i, col: begin, cols: wide, data });
                     }
                 }
             }
         }
     }
+}
+
+/// The columns of so much depth that the rows of a pass by before the next ones.
+#[inline(always)]
+fn lasting<T>(depth: usize) -> usize {
+    LASTING / (depth.max(1) * size_of::<T>())
 }
 
 /// The columns of a panel: in the fewest panels, and of these as even ones as whole vectors allow, since a tile of few rows

@@ -142,7 +142,7 @@ impl<T: Float> VectorKernel<T> for Strip<'_, T> {
                 // SAFETY: the caller's promise.
                 unsafe {
                     let c = c.part(i, j, rows, width.min(c.cols - j));
-                    V::call(Outer { depth: b.depth, a: a.from(i, 0), b: right, c })
+                    V::call(Outer::new(b.depth, a.from(i, 0), right, c))
                 }
             }
         }

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
+use super::blocks::by_blocks_on;
 use super::*;
-use crate::kernel::tests::{noise, pool};
+use crate::kernel::tests::{assert_bits, noise, pool};
 use crate::storage::Storage;
 
 /// How an operand lies in its slice.
@@ -108,6 +109,25 @@ impl<T: Float> Case<T> {
         };
         let terms = (self.a.cols + 2) as f64 * 1.01;
         magnitudes.run(naive).iter().map(|x| x.to_f64() * terms * T::EPSILON.to_f64()).collect()
+    }
+
+    /// The product as it comes block by block, each element once; `None` where it does not.
+    fn by_blocks(&self, isa: Isa) -> Option<Vec<T>> {
+        let (m, n) = (self.a.rows, self.b.cols);
+        let elements = std::sync::Mutex::new(vec![None; m * n]);
+        let take = |block: Finished<'_, T>| {
+            let mut elements = elements.lock().unwrap();
+            for (i, row) in block.data.chunks_exact(block.cols).enumerate() {
+                for (j, &x) in row.iter().enumerate() {
+                    let at = (block.row + i) * n + block.col + j;
+                    assert!(elements[at].replace(x).is_none(), "element {at} comes twice");
+                }
+            }
+        };
+        let done = by_blocks_on(isa, self.a.mat(), self.b.mat(), &Taker::new(&take, [None; 2], n));
+        let elements = elements.into_inner().unwrap();
+        assert!(elements.iter().all(|x| x.is_some() == done), "all of them come, or none");
+        done.then(|| elements.into_iter().flatten().collect())
     }
 
     fn agrees(&self) {
@@ -217,6 +237,23 @@ proptest! {
 }
 
 proptest! {
+    /// What comes block by block has the bits of the whole product.
+    #[test]
+    fn blocks_agree_with_the_whole(size in sizes(), layout in layouts(), seed: u64) {
+        let case = Case::<f32>::new(size, layout, 0, noise(seed));
+        let wide = Case::<f64>::new(size, layout, 0, noise(seed));
+        for isa in sets() {
+            if let Some(got) = case.by_blocks(isa) {
+                assert_bits(&got, &case.run(|a, b, c, init| matmul_on(isa, a, b, c, init)));
+            }
+            if let Some(got) = wide.by_blocks(isa) {
+                assert_bits(&got, &wide.run(|a, b, c, init| matmul_on(isa, a, b, c, init)));
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Products that are shared among threads, with blocks that end anywhere.
@@ -300,6 +337,35 @@ fn rows_of_a_small_depth_are_shared() {
             Case::<f64>::new([m, k, n], [left, Transposed], init, noise(20)).agrees();
         }
     }
+}
+
+/// Gradients of weights come block by block, on any number of threads: of small batches and large ones, with operands that are
+/// copied and such that are not, and with fewer rows than there are threads.
+#[test]
+fn gradients_of_weights_come_by_blocks() {
+    let sizes = [
+        [30, 10, 784],
+        [513, 12, 2000],
+        [512, 128, 784],
+        [70, 33, 5000],
+        [600, 500, 1100],
+        [1100, 512, 600],
+        [100, 0, 90],
+        [13, 40, 4000],
+        [3, 512, 1700],
+    ];
+    for size in sizes {
+        let case = Case::<f32>::new(size, [Transposed, RowMajor], 0, noise(22));
+        for isa in sets() {
+            let want = case.run(|a, b, c, init| matmul_on(isa, a, b, c, init));
+            for threads in 1..=4 {
+                let got = pool(threads).install(|| case.by_blocks(isa));
+                assert_bits(&got.unwrap_or_else(|| panic!("{size:?} does not come by blocks")), &want);
+            }
+        }
+    }
+    let deep = Case::<f32>::new([64, 513, 64], [Transposed, RowMajor], 0, noise(23));
+    assert!(deep.by_blocks(isa()).is_none(), "the sums of a depth in two stretches are not finished by the first");
 }
 
 /// Dot products along columns, and sums of rows, that begin anywhere in a line, and end with their slice: lines are read whole,

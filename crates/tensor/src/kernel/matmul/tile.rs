@@ -160,6 +160,9 @@ pub(super) const fn vectors(rows: usize, wide: bool) -> usize {
     }
 }
 
+/// The most vectors that a tile has.
+pub(super) const MOST_VECTORS: usize = vectors(1, true);
+
 /// c = start + a·b over a depth, for a block of at most `V::ROWS` rows and as many [`vectors`] of columns as these allow.
 /// The rows of b are contiguous.
 ///
@@ -173,6 +176,16 @@ pub(super) struct Outer<T> {
     pub(super) a: View<T>,
     pub(super) b: View<T>,
     pub(super) c: Block<T>,
+    /// Of which matrices the elements of this block are fetched while the products are summed.
+    pub(super) ahead: [Option<View<T>>; 2],
+}
+
+impl<T: Copy> Outer<T> {
+    /// A block whose output is fetched in advance.
+    #[inline(always)]
+    pub(super) fn new(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) -> Outer<T> {
+        Outer { depth, a, b, c, ahead: [Some(View { at: c.at.cast_const(), row: c.stride, col: 1 }), None] }
+    }
 }
 
 impl<T: Float> VectorKernel<T> for Outer<T> {
@@ -241,7 +254,7 @@ struct OuterTile<T, const R: usize, const N: usize>(Outer<T>);
 impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, R, N> {
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let Outer { depth, a, mut b, c } = self.0;
+        let Outer { depth, a, mut b, c, ahead } = self.0;
         // The last of several vectors ends with the last column, and may begin among those of the vector before it: a mask
         // takes as long as a multiply-add.
         let mut columns = [0; N];
@@ -250,10 +263,10 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
         }
         // SAFETY: the caller's promise; the block has N vectors of columns, of which the last may not be full.
         unsafe {
-            let (written, spread) = (View { at: c.at.cast_const(), row: c.stride, col: 1 }, depth.run >= SPREAD * R);
+            let spread = depth.run >= SPREAD * R;
             if depth.rows() >= PREFETCH && !spread {
                 for i in 0..R {
-                    written.prefetch_row::<V, N>(i, columns);
+                    prefetch_rows::<T, V, N>(ahead, i, columns);
                 }
             }
             let mut sums = Sums([[V::zero(); N]; R]);
@@ -276,7 +289,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 let (mut row, mut left) = (b, depth.run);
                 while left > 0 {
                     if spread && fetched < R {
-                        written.prefetch_row::<V, N>(fetched, columns);
+                        prefetch_rows::<T, V, N>(ahead, fetched, columns);
                         fetched += 1;
                     }
                     let count = left.min(at_a_time);
@@ -311,6 +324,21 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 rows!(R, i => { sums.add(i, from.wrapping_add(i * row), columns, c.cols) });
             }
             rows!(R, i => { sums.store(i, c.at.wrapping_add(i * c.stride), columns, c.cols) });
+        }
+    }
+}
+
+/// Asks for a row's vectors of some matrices.
+#[inline(always)]
+unsafe fn prefetch_rows<T: Float, V: Vector<T>, const N: usize>(
+    of: [Option<View<T>>; 2],
+    i: usize,
+    columns: [usize; N],
+) {
+    for view in 0..2 {
+        if let Some(view) = of[view] {
+            // SAFETY: the caller's promise.
+            unsafe { view.prefetch_row::<V, N>(i, columns) }
         }
     }
 }

@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
-use super::{SHARED, assert_bits, noise, on_any_threads, take};
+use super::{SHARED, assert_bits, noise, on_any_threads, pool, take};
 use crate::Scalar;
 use crate::float::Float;
 use crate::kernel::math::Math;
-use crate::kernel::update::{Update, update};
+use crate::kernel::matmul::{Init, Mat, matmul};
+use crate::kernel::update::{Update, update, update_by_product};
 
 #[derive(Clone, Copy)]
 struct Descend;
@@ -94,6 +95,46 @@ fn threads_do_not_change_bits() {
         assert_bits(&on_any_threads(|| fast::<f32, _, 1>(Momentum, len, 2)), &naive::<f32, _, 1>(Momentum, len, 2));
         assert_bits(&on_any_threads(|| fast::<f64, _, 2>(Moments, len, 3)), &naive::<f64, _, 2>(Moments, len, 3));
     }
+}
+
+/// Changes a parameter and its state, or does not.
+type Change<'a, T, const S: usize> = &'a dyn Fn(&mut [T], [&mut [T]; S]) -> bool;
+
+/// The parameter and its state after an update by leftᵀ·right, for `[k, m]` and `[k, n]`: by the product, where that is
+/// possible, and by the finished gradient.
+fn both<T: Float, R: Update<S>, const S: usize>(rule: R, [m, k, n]: [usize; 3]) -> [Option<Vec<T>>; 2] {
+    let mut noise = noise(4);
+    let (left, right): (Vec<T>, Vec<T>) = (take(k * m, &mut noise), take(k * n, &mut noise));
+    let a = Mat { data: &left, rows: m, cols: k, row_stride: 1, col_stride: m };
+    let b = Mat { data: &right, rows: k, cols: n, row_stride: n, col_stride: 1 };
+    let mut gradient = vec![T::NAN; m * n];
+    matmul(a, b, &mut gradient, Init::Zero);
+    let after = |change: Change<'_, T, S>| {
+        let (mut p, _, mut state) = slices::<T, S>(m * n, 5);
+        let changed = change(&mut p, state.each_mut().map(|s| &mut s[..]));
+        changed.then(|| p.into_iter().chain(state.into_iter().flatten()).collect())
+    };
+    let whole = |p: &mut [T], state: [&mut [T]; S]| {
+        update(rule, p, &gradient, state);
+        true
+    };
+    [after(&|p, state| update_by_product(rule, p, [a, b], state)), after(&whole)]
+}
+
+#[test]
+fn a_product_updates_as_its_elements_do() {
+    fn agree<T: Float, R: Update<S>, const S: usize>(rule: R, size: [usize; 3]) {
+        for threads in 1..=4 {
+            let [by_product, want] = pool(threads).install(|| both::<T, R, S>(rule, size));
+            assert_bits(&by_product.expect("updated by the product"), &want.expect("updated"));
+        }
+    }
+    for size in [[30, 10, 784], [200, 64, 300], [700, 100, 900], [90, 512, 2100]] {
+        agree::<f32, _, 0>(Descend, size);
+        agree::<f32, _, 1>(Momentum, size);
+        agree::<f64, _, 2>(Moments, size);
+    }
+    assert!(both::<f32, _, 1>(Momentum, [64, 600, 64])[0].is_none(), "a depth in two stretches");
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl<T: Float> Product<T> {
             // writes these columns of c.
             unsafe {
                 let rows = first..first + count;
-                simd::run(isa, Panels { grid, part: &whole, copies, rows, cols: 0..c.rows });
+                simd::run(isa, Panels { grid, part: &whole, copies, rows, cols: 0..c.rows, sink: None });
                 simd::run(isa, WriteTurned { sums, to: c.part(0, begin, c.rows, end - begin) });
             }
         });

@@ -1,0 +1,113 @@
+//! Products that are handed on block by block, as soon as a block is finished and while it is in the first caches: what is
+//! read only once, as a gradient is by an optimizer, need not be written to memory and fetched back.
+
+use super::panels::{self, Shares};
+use super::tile::{Block, Start, View};
+use super::{COL_UNIT, Choice, Mat, NEAR, Product, part, rest};
+use crate::float::Float;
+use crate::kernel::cpu::{Isa, isa};
+use crate::kernel::split;
+use crate::storage::Storage;
+
+/// A block of a product that is finished: some rows and columns, from (`row`, `col`) on.
+#[doc(hidden)]
+#[allow(unreachable_pub, reason = "a public trait names it that nobody else can call")]
+pub struct Finished<'a, T> {
+    pub(crate) row: usize,
+    pub(crate) col: usize,
+    pub(crate) cols: usize,
+    /// Row after row.
+    pub(crate) data: &'a [T],
+}
+
+/// Takes the blocks of a product, on any thread.
+pub struct Taker<'a, T> {
+    pub(super) take: &'a (dyn Fn(Finished<'_, T>) + Sync),
+    /// The matrices that it reads, which are fetched while the products are summed.
+    pub(super) reads: [Option<View<T>>; 2],
+}
+
+impl<'a, T: Copy> Taker<'a, T> {
+    /// `reads` are where matrices of the product's form begin, row after row of `cols` elements, that `take` reads as much of.
+    pub(crate) fn new(
+        take: &'a (dyn Fn(Finished<'_, T>) + Sync),
+        reads: [Option<*const T>; 2],
+        cols: usize,
+    ) -> Taker<'a, T> {
+        Taker { take, reads: reads.map(|read| read.map(|at| View { at, row: cols, col: 1 })) }
+    }
+
+    /// Calls `f` with what takes the blocks of the part of the product that begins at (i, j).
+    pub(super) fn from(&self, i: usize, j: usize, f: impl FnOnce(&Taker<'_, T>)) {
+        let take = |block: Finished<'_, T>| {
+            (self.take)(Finished { row: block.row + i, col: block.col + j, ..block });
+        };
+        f(&Taker { take: &take, reads: self.reads.map(|read| read.map(|read| read.from(i, j))) });
+    }
+}
+
+/// Hands a·b to `taker` block by block, each element once, with the bits of [`matmul`](super::matmul). Where the product's
+/// kernel does not finish one block after the other, nothing is done, and the result is false.
+///
+/// # Panics
+/// If the sizes do not match or a matrix exceeds its slice.
+pub(crate) fn matmul_by_blocks<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, taker: &Taker<'_, T>) -> bool {
+    by_blocks_on(isa(), a, b, taker)
+}
+
+/// The same on an instruction set that the processor has.
+pub(super) fn by_blocks_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, taker: &Taker<'_, T>) -> bool {
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    assert!(k == b.rows, "matmul: inner sizes differ: {m} × {k} times {} × {n}", b.rows);
+    a.check("left");
+    b.check("right");
+    // There is no output: each block is written to a room of its own.
+    let c = Block { at: std::ptr::null_mut(), stride: n, rows: m, cols: n, start: Start::Zero };
+    let product = Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels };
+    m > 1 && n > 1 && T::by_blocks(product, taker)
+}
+
+/// The rows of a block of a small depth, whose size is less than that of the first cache.
+const HIGH: usize = 8;
+
+impl<T: Float> Product<T> {
+    /// By the kernel that [`compute_all`](Product::compute_all) chooses, or not at all.
+    pub(super) fn compute_by_blocks(self, taker: &Taker<'_, T>) -> bool {
+        let otherwise = self.is_along_depth() || self.suits_columns() || rest::columns(&self) > 0;
+        let shallow = self.is_shallow() && !self.is_row_of_one_tile();
+        match () {
+            _ if otherwise || self.k > panels::DEPTH => return false,
+            _ if shallow && self.b.col == 1 => self.shallow_by_blocks(taker),
+            _ if shallow || self.turns_for_dots() => return false,
+            _ => {
+                let (tasks, nanoseconds) = self.tasks();
+                self.by_panels(tasks, nanoseconds, Some(taker));
+            }
+        }
+        true
+    }
+
+    /// Rows as sums of rows of b, some rows and columns after the other.
+    fn shallow_by_blocks(self, taker: &Taker<'_, T>) {
+        let Product { a, b, c, .. } = self;
+        let high = c.rows.min(HIGH);
+        let blocks = Shares::new(c.cols.div_ceil(COL_UNIT), NEAR / 2 / (high * COL_UNIT * size_of::<T>()));
+        let (tasks, nanoseconds) = self.tasks();
+        let tasks = tasks.min(c.rows.div_ceil(high));
+        split::each_long(tasks, nanoseconds, &|task| {
+            let (begin, len) = part(c.rows, tasks, task, high);
+            let mut room = Storage::Empty;
+            let room = panels::room(&mut room, high * blocks.part(0).1 * COL_UNIT);
+            for row in (begin..begin + len).step_by(high) {
+                for number in 0..blocks.count() {
+                    let (first, count) = blocks.part(number);
+                    let (col, rows) = (first * COL_UNIT, high.min(begin + len - row));
+                    let cols = (count * COL_UNIT).min(c.cols - col);
+                    let c = Block { at: room.as_mut_ptr(), stride: cols, ..c.part(row, col, rows, cols) };
+                    Product { a: a.from(row, 0), b: b.from(0, col), c, ..self }.shallow();
+                    (taker.take)(Finished { row, col, cols, data: &room[..rows * cols] });
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,179 @@
+//! Gradients that are kept as their factors until somebody asks: nobody can tell by their values.
+
+use tensor::{Float, Gradient, Gradients, Param, Scalar, Tape, Tensor, Update, Var, rng};
+
+/// p ← p − ½g, and the state counts what has been descended.
+#[derive(Clone, Copy)]
+struct Descend;
+
+impl Update<1> for Descend {
+    #[inline(always)]
+    fn update<A: Scalar>(self, p: A, g: A, [sum]: [A; 1]) -> (A, [A; 1]) {
+        (p - p.lit(0.5) * g, [sum + g])
+    }
+}
+
+/// A dense layer and a batch for it.
+struct Layer<T: Float> {
+    weight: Param<T>,
+    x: Tensor<T>,
+}
+
+impl<T: Float> Layer<T> {
+    fn new([rows, inputs, outputs]: [usize; 3]) -> Layer<T> {
+        let mut rng = rng(7, 1);
+        let weight = Param::new("weight", Tensor::randn([outputs, inputs], &mut rng));
+        Layer { weight, x: Tensor::randn([rows, inputs], &mut rng) }
+    }
+
+    fn cost<'t>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
+        tape.constant(self.x.clone()).linear(tape.param(&self.weight), None).tanh().square().sum(..)
+    }
+
+    fn gradients(&self) -> Gradients<T> {
+        self.cost(&Tape::new()).backward()
+    }
+
+    /// The gradient of the weight by the recorded pass, which works out each product at once.
+    fn recorded(&self) -> Tensor<T> {
+        let tape = Tape::new();
+        let w = tape.leaf(self.weight.value().clone());
+        let y = tape.constant(self.x.clone()).linear(w, None).tanh().square().sum(..);
+        tape.grad(y, &[w])[0].value()
+    }
+
+    /// The parameter and the state after a step.
+    fn step(&self, grad: &Gradient<T>) -> [Tensor<T>; 2] {
+        let (mut p, mut sum) = (self.weight.value().clone(), Tensor::ones(self.weight.value().shape()));
+        grad.apply(Descend, &mut p, [&mut sum]);
+        [p, sum]
+    }
+}
+
+/// Few rows, many rows, rows that are too many to be kept, columns that are no whole vectors, and a depth that is worked out
+/// in two stretches.
+const SIZES: [[usize; 3]; 6] =
+    [[10, 784, 30], [100, 300, 200], [300, 90, 70], [12, 517, 33], [20, 65, 200], [600, 1300, 1200]];
+
+fn check_values<T: Float>(tolerance: f64) {
+    for size in SIZES {
+        let layer = Layer::<T>::new(size);
+        let grads = layer.gradients();
+        let grad = grads.gradient(&layer.weight).unwrap();
+        assert_eq!(grad.shape(), *layer.weight.value().shape());
+        let error = (grad.value() - layer.recorded()).abs().max(..).item().to_f64();
+        assert!(error <= tolerance * grad.value().abs().max(..).item().to_f64(), "{size:?}: {error:e}");
+        assert_eq!(grads.wrt(&layer.weight), grad.value());
+        assert_eq!(grads.get(&layer.weight), Some(grad.value()));
+        assert!(grads.params().eq([grad.value()]));
+        assert_eq!(format!("{grads:?}"), format!("{:?}", [grad.value()]));
+    }
+}
+
+#[test]
+fn values_are_those_of_the_recorded_pass() {
+    check_values::<f32>(1e-5);
+    check_values::<f64>(1e-13);
+}
+
+#[test]
+fn a_step_does_not_depend_on_whether_the_gradient_was_read() {
+    for size in SIZES {
+        let layer = Layer::<f32>::new(size);
+        let (untouched, read, plain) = (layer.gradients(), layer.gradients(), layer.gradients());
+        let plain = Gradient::from(plain.wrt(&layer.weight).clone());
+        read.wrt(&layer.weight);
+        let want = layer.step(read.gradient(&layer.weight).unwrap());
+        let grad = untouched.gradient(&layer.weight).unwrap();
+        assert_eq!(layer.step(grad), want, "{size:?}");
+        assert_eq!(layer.step(&grad.clone()), want, "{size:?}, a copy");
+        assert_eq!(layer.step(&plain), want, "{size:?}, of a tensor");
+    }
+}
+
+#[test]
+fn what_is_changed_counts() {
+    let layer = Layer::<f32>::new([10, 784, 30]);
+    let mut grads = layer.gradients();
+    grads.params_mut().for_each(|grad| *grad = Tensor::ones(grad.shape()));
+    assert_eq!(*grads.wrt(&layer.weight), Tensor::ones([30, 784]));
+    let [p, sum] = layer.step(grads.gradient(&layer.weight).unwrap());
+    assert_eq!(p, layer.weight.value() - 0.5f32);
+    assert_eq!(sum, Tensor::full([30, 784], 2.0));
+
+    let mut grad = layer.gradients().gradient(&layer.weight).unwrap().clone();
+    *grad.value_mut() = Tensor::zeros([30, 784]);
+    assert_eq!(layer.step(&grad)[0], *layer.weight.value());
+}
+
+#[test]
+fn several_uses_are_summed() {
+    let layer = Layer::<f64>::new([10, 300, 40]);
+    let once = layer.gradients().wrt(&layer.weight).clone();
+    let close = |got: &Tensor<f64>, times: f64| {
+        let error = (got - &once * times).abs().max(..).item();
+        assert!(error <= 1e-12 * once.abs().max(..).item(), "{times} times: {error:e}");
+    };
+    // Twice on a tape, by one node and by two, and beside a use that is no product.
+    let tape = Tape::new();
+    let (w, x) = (tape.param(&layer.weight), tape.constant(layer.x.clone()));
+    let cost = |w| x.linear(w, None).tanh().square().sum(..);
+    close((cost(w) + cost(w)).backward_retain().wrt(&layer.weight), 2.0);
+    close((cost(w) + cost(tape.param(&layer.weight))).backward_retain().wrt(&layer.weight), 2.0);
+    let grads = (cost(w) + w.sum(..)).backward_retain();
+    close(&(grads.wrt(&layer.weight) - 1.0f64), 1.0);
+    let grads = (w.sum(..) + cost(w)).backward_retain();
+    close(&(grads.wrt(&layer.weight) - 1.0f64), 1.0);
+    // Of several passes.
+    let mut grads = layer.gradients();
+    grads.accumulate(&layer.gradients());
+    grads.accumulate(&layer.gradients());
+    close(grads.wrt(&layer.weight), 3.0);
+    let mut none = tape.constant(Tensor::from([1.0])).sum(..).backward();
+    none.accumulate(&layer.gradients());
+    close(none.wrt(&layer.weight), 1.0);
+}
+
+#[test]
+fn the_tape_may_be_reset_and_the_values_changed_meanwhile() {
+    let mut layer = Layer::<f32>::new([10, 784, 30]);
+    let want = layer.gradients().wrt(&layer.weight).clone();
+    let mut tape = Tape::new();
+    let grads = layer.cost(&tape).backward();
+    tape.reset();
+    layer.x.update(Descend, &Tensor::ones([10, 784]), [&mut Tensor::zeros([10, 784])]);
+    *layer.weight.value_mut() = Tensor::zeros([30, 784]);
+    let _others = layer.cost(&tape).backward();
+    assert_eq!(*grads.wrt(&layer.weight), want);
+}
+
+#[test]
+fn an_ordinary_product_is_kept_too() {
+    let mut rng = rng(3, 0);
+    let w = Param::new("w", Tensor::<f64>::randn([200, 50], &mut rng));
+    let x = Tensor::randn([8, 200], &mut rng);
+    let tape = Tape::new();
+    let y = tape.constant(x.clone()).matmul(tape.param(&w));
+    let grads = y.sum(..).backward();
+    let want = x.t().matmul(Tensor::ones([8, 50]));
+    let error = (grads.wrt(&w) - want).abs().max(..).item();
+    assert!(error < 1e-12, "{error:e}");
+}
+
+#[test]
+fn watching_changes_no_value() {
+    let layer = Layer::<f32>::new([10, 784, 30]);
+    let tape = Tape::new();
+    tape.set_profiling(true);
+    let grads = layer.cost(&tape).backward();
+    assert_eq!(grads.wrt(&layer.weight), layer.gradients().wrt(&layer.weight));
+}
+
+#[test]
+#[should_panic(expected = "update: expected shape [30, 784], got shape [784, 30]")]
+fn shapes_must_agree() {
+    let layer = Layer::<f32>::new([10, 784, 30]);
+    let grads = layer.gradients();
+    let grad = grads.gradient(&layer.weight).unwrap();
+    grad.apply(Descend, &mut layer.weight.value().clone(), [&mut Tensor::zeros([784, 30])]);
+}
