@@ -58,7 +58,7 @@ impl Method for SumOfSquares {
         check_amount("eps", self.eps)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, buffers: &mut [Tensor<T>]) {
         let size = step.lr / (1.0 + (step.number - 1) as f64 * self.lr_decay);
         let [sum] = buffers else { unreachable!("as many as there are names") };
         g.apply(Rule { step, size, eps: self.eps }, p, [sum]);

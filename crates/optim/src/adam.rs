@@ -73,7 +73,7 @@ impl<const DECOUPLED: bool> Method for Moments<DECOUPLED> {
         check_amount("eps", self.eps)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, buffers: &mut [Tensor<T>]) {
         let [first, second] = self.betas.map(|beta| 1.0 - beta.powf(step.number as f64));
         let rule = Rule::<DECOUPLED> {
             step,

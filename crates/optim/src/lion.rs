@@ -42,7 +42,7 @@ impl Method for SignOfMomentum {
         check("the second beta", second, (0.0..=1.0).contains(&second), "0 ≤ β ≤ 1")
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, buffers: &mut [Tensor<T>]) {
         let [momentum] = buffers else { unreachable!("as many as there are names") };
         g.apply(Rule { step, betas: self.betas }, p, [momentum]);
     }

@@ -32,7 +32,7 @@ use crate::{Error, Group, Settings, State};
 /// }
 ///
 /// impl Method for SignDescent {
-///     fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, _: &mut [Tensor<T>]) {
+///     fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, _: &mut [Tensor<T>]) {
 ///         g.apply(Rule(step), p, []);
 ///     }
 /// }
@@ -61,7 +61,7 @@ pub trait Method {
     }
 
     /// Changes a parameter and its buffers, in one pass ([`Gradient::apply`]).
-    fn update<T: Float>(&self, step: Step, param: &mut Tensor<T>, grad: &Gradient<T>, buffers: &mut [Tensor<T>]);
+    fn update<T: Float>(&self, step: Step, param: &mut Tensor<T>, grad: Gradient<'_, T>, buffers: &mut [Tensor<T>]);
 }
 
 /// What a step is for one parameter.

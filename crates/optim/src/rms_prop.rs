@@ -70,7 +70,7 @@ impl Method for RootMeanSquare {
         check_amount("momentum", self.momentum)
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, buffers: &mut [Tensor<T>]) {
         let rule = Rule { step, method: *self };
         match buffers {
             [square] => g.apply(rule, p, [square]),

@@ -59,7 +59,7 @@ impl Method for Momentum {
         Ok(())
     }
 
-    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: &Gradient<T>, buffers: &mut [Tensor<T>]) {
+    fn update<T: Float>(&self, step: Step, p: &mut Tensor<T>, g: Gradient<'_, T>, buffers: &mut [Tensor<T>]) {
         let Momentum { momentum, dampening, nesterov } = *self;
         let gain = if step.number == 1 { 1.0 } else { 1.0 - dampening };
         let rule = Rule { step, momentum, gain, nesterov };

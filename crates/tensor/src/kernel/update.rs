@@ -109,7 +109,8 @@ pub(crate) fn update_by_product<T: Float, R: Update<S>, const S: usize>(
     let right = a.rows.checked_mul(width) == Some(len) && state.iter().all(|s| s.len() == len);
     assert!(right, "update: lengths differ");
     let (p, state) = (&Parts::new(p), &state.map(Parts::new));
-    let reads = [Some(p), state.first()].map(|parts| parts.map(|parts| parts.pointer(0..len).cast_const()));
+    let begin = |parts: &Parts<'_, T>| parts.pointer(0..len).cast_const();
+    let reads = [begin(p), state.first().map_or(std::ptr::null(), begin)];
     let take = |block: Finished<'_, T>| dispatch(Pass { rule, p, state, block, width });
     matmul_by_blocks(a, b, &Taker::new(&take, reads, width))
 }

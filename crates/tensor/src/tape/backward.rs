@@ -5,7 +5,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::deferred::{self, ends_chain};
-use super::gradient::Factors;
+use super::gradient::Factored;
 use super::gradients::Gradients;
 use super::node::{Grads, Node, Origin, Recorded};
 use super::pending::{Adjoint, Pending};
@@ -60,8 +60,11 @@ impl<'a, T: Float> Adjoints<'a, T> {
     pub(crate) fn keep_factors(&mut self, i: usize, left: &Tensor<T>, right: &Tensor<T>) -> bool {
         let id = self.inputs[i] as usize;
         let first = matches!(self.nodes[id].origin, Origin::Param(_)) && !self.pending.has(id);
-        let factors = if first && self.pending.keeps_factors { Factors::new(left, right) } else { None };
-        factors.map(|factors| self.pending.put_product(id, factors)).is_some()
+        let keeps = first && self.pending.keeps_factors && Factored::pays(left, right);
+        if keeps {
+            self.pending.put_product(id, Factored::new(left, right));
+        }
+        keeps
     }
 
     /// Takes out what has been added for input `i` so far, to accumulate to it in place and [`add`](Adjoints::add) it
@@ -188,12 +191,18 @@ impl<T: Float> Pass<'_, T> {
     #[track_caller]
     fn sweep(&mut self, range: Range<usize>) {
         for id in range.rev() {
-            let Some(g) = self.pending.take(id) else { continue };
             let y = &self.nodes[id];
+            if let Origin::Param(tag) = &y.origin
+                && let Some(factored) = self.pending.take_factored(id)
+            {
+                self.gradients.push_factored(tag.id, factored);
+                continue;
+            }
+            let Some(g) = self.pending.take(id) else { continue };
             match &y.origin {
                 Origin::Constant => {}
                 Origin::Leaf => self.gradients.push_leaf(id as u32, g.tensor(y.value.shape())),
-                Origin::Param(tag) => self.gradients.push_param(tag.id, g.gradient(y.value.shape())),
+                Origin::Param(tag) => self.gradients.push_param(tag.id, g.tensor(y.value.shape())),
                 Origin::Op if self.watch.is_some() => self.watched(id, g),
                 Origin::Op => self.op(id, g),
             }

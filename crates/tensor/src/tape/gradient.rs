@@ -9,36 +9,49 @@ use crate::ops::matmul::{transposed_factors, transposed_product};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// The gradient of a leaf or parameter, from [`Gradients::gradient`](crate::Gradients::gradient).
+/// The gradient of a leaf or parameter, as an optimizer takes it, from [`Gradients::gradient`](crate::Gradients::gradient).
 ///
 /// That of a dense layer's weight may be known by its factors only, gᵀ·x: it is worked out when somebody asks for its
-/// [`value`](Gradient::value), or by an optimizer, block by block, while the parameter changes, and then never stored. Its
-/// bits are the same.
-#[derive(Clone)]
-pub struct Gradient<T: Float = f32> {
-    /// The value, once it is there.
-    value: OnceLock<Tensor<T>>,
-    /// Its factors, as long as it is their product.
-    factors: Option<Factors<T>>,
+/// [`value`](Gradient::value), or by [`apply`](Gradient::apply), block by block, while the parameter changes, and then never
+/// stored. Its bits are the same.
+#[derive(Clone, Copy)]
+pub struct Gradient<'g, T: Float = f32>(Known<'g, T>);
+
+#[derive(Clone, Copy)]
+enum Known<'g, T: Float> {
+    Value(&'g Tensor<T>),
+    Factored(&'g Factored<T>),
 }
 
 /// leftᵀ·right, for `[rows, out]` and `[rows, in]`.
-#[derive(Clone)]
-pub(super) struct Factors<T: Float> {
+pub(super) struct Factored<T: Float> {
     left: Tensor<T>,
     right: Tensor<T>,
+    /// The product, once it is worked out.
+    product: OnceLock<Tensor<T>>,
 }
 
-impl<T: Float> Factors<T> {
-    /// The factors, if they have less elements than the product.
-    pub(super) fn new(left: &Tensor<T>, right: &Tensor<T>) -> Option<Factors<T>> {
+/// The elements of a product from which on it is kept as its factors.
+const WORTH_KEEPING: usize = 1 << 12;
+
+impl<T: Float> Factored<T> {
+    /// Whether the factors are to be kept, which have less elements than the product.
+    pub(super) fn pays(left: &Tensor<T>, right: &Tensor<T>) -> bool {
         let (rows, [m, n]) = (left.shape()[0], [left.shape()[1], right.shape()[1]]);
-        let smaller = rows * (m + n) <= m * n && m * n >= WORTH_KEEPING;
-        smaller.then(|| Factors { left: left.clone(), right: right.clone() })
+        rows * (m + n) <= m * n && m * n >= WORTH_KEEPING
     }
 
-    pub(super) fn product(&self) -> Tensor<T> {
-        transposed_product(&self.left, &self.right)
+    pub(super) fn new(left: &Tensor<T>, right: &Tensor<T>) -> Factored<T> {
+        Factored { left: left.clone(), right: right.clone(), product: OnceLock::new() }
+    }
+
+    /// The product, which nobody else has then.
+    pub(super) fn take_product(&mut self) -> Tensor<T> {
+        self.product.take().unwrap_or_else(|| transposed_product(&self.left, &self.right))
+    }
+
+    pub(super) fn product(&self) -> &Tensor<T> {
+        self.product.get_or_init(|| transposed_product(&self.left, &self.right))
     }
 
     fn shape(&self) -> Shape {
@@ -46,31 +59,24 @@ impl<T: Float> Factors<T> {
     }
 }
 
-/// The elements of a product from which on it is kept as its factors.
-const WORTH_KEEPING: usize = 1 << 12;
-
-impl<T: Float> Gradient<T> {
-    pub(super) fn of_factors(factors: Factors<T>) -> Gradient<T> {
-        Gradient { value: OnceLock::new(), factors: Some(factors) }
+impl<'g, T: Float> Gradient<'g, T> {
+    pub(super) fn factored(factored: &'g Factored<T>) -> Gradient<'g, T> {
+        Gradient(Known::Factored(factored))
     }
 
     /// The value; it is worked out where it is not there yet.
-    pub fn value(&self) -> &Tensor<T> {
-        self.value.get_or_init(|| self.factors.as_ref().expect("a gradient without a value has factors").product())
-    }
-
-    /// The value, for changing it: to clip it, or to add noise.
-    pub fn value_mut(&mut self) -> &mut Tensor<T> {
-        self.value();
-        self.factors = None;
-        self.value.get_mut().expect("just worked out")
+    pub fn value(self) -> &'g Tensor<T> {
+        match self.0 {
+            Known::Value(value) => value,
+            Known::Factored(factored) => factored.product(),
+        }
     }
 
     /// Its shape, the parameter's.
-    pub fn shape(&self) -> Shape {
-        match (self.value.get(), &self.factors) {
-            (None, Some(factors)) => factors.shape(),
-            _ => self.value().shape().clone(),
+    pub fn shape(self) -> Shape {
+        match self.0 {
+            Known::Value(value) => value.shape().clone(),
+            Known::Factored(factored) => factored.shape(),
         }
     }
 
@@ -80,28 +86,36 @@ impl<T: Float> Gradient<T> {
     /// # Panics
     /// If the parameter or a state has another shape.
     #[track_caller]
-    pub fn apply<const S: usize>(&self, rule: impl Update<S>, param: &mut Tensor<T>, mut state: [&mut Tensor<T>; S]) {
-        let fits = |shape: &Shape| *shape == self.shape();
-        if let (None, Some(Factors { left, right })) = (self.value.get(), &self.factors)
-            && fits(param.shape())
-            && state.iter().all(|state| fits(state.shape()))
-        {
-            let state = state.each_mut().map(|state| state.as_mut_slice());
-            if update::update_by_product(rule, param.as_mut_slice(), transposed_factors(left, right), state) {
-                return;
-            }
+    pub fn apply<const S: usize>(self, rule: impl Update<S>, param: &mut Tensor<T>, mut state: [&mut Tensor<T>; S]) {
+        let done = match self.0 {
+            Known::Factored(factored) => factored.apply(rule, param, state.each_mut().map(|state| &mut **state)),
+            Known::Value(_) => false,
+        };
+        if !done {
+            param.update(rule, self.value(), state);
         }
-        param.update(rule, self.value(), state);
     }
 }
 
-impl<T: Float> From<Tensor<T>> for Gradient<T> {
-    fn from(value: Tensor<T>) -> Gradient<T> {
-        Gradient { value: OnceLock::from(value), factors: None }
+impl<T: Float> Factored<T> {
+    /// Updates by the product without working it out, if that is possible, and it is not there yet.
+    fn apply<const S: usize>(&self, rule: impl Update<S>, param: &mut Tensor<T>, state: [&mut Tensor<T>; S]) -> bool {
+        let shape = self.shape();
+        let fits = *param.shape() == shape && state.iter().all(|state| *state.shape() == shape);
+        fits && self.product.get().is_none() && {
+            let factors = transposed_factors(&self.left, &self.right);
+            update::update_by_product(rule, param.as_mut_slice(), factors, state.map(Tensor::as_mut_slice))
+        }
     }
 }
 
-impl<T: Float> fmt::Debug for Gradient<T> {
+impl<'g, T: Float> From<&'g Tensor<T>> for Gradient<'g, T> {
+    fn from(value: &'g Tensor<T>) -> Gradient<'g, T> {
+        Gradient(Known::Value(value))
+    }
+}
+
+impl<T: Float> fmt::Debug for Gradient<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value().fmt(f)
     }

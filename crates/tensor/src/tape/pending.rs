@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::gradient::{Factors, Gradient};
+use super::gradient::Factored;
 use crate::float::Float;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -11,7 +11,6 @@ use crate::tensor::Tensor;
 pub(super) enum Adjoint<T: Float> {
     Number(T),
     Array(Tensor<T>),
-    Product(Factors<T>),
 }
 
 impl<T: Float> Adjoint<T> {
@@ -26,15 +25,6 @@ impl<T: Float> Adjoint<T> {
         match self {
             Adjoint::Number(grad) => Tensor::full(shape, grad),
             Adjoint::Array(grad) => grad,
-            Adjoint::Product(factors) => factors.product(),
-        }
-    }
-
-    /// The gradient of a parameter, for a node of `shape`.
-    pub(super) fn gradient(self, shape: &Shape) -> Gradient<T> {
-        match self {
-            Adjoint::Product(factors) => Gradient::of_factors(factors),
-            other => other.tensor(shape).into(),
         }
     }
 }
@@ -48,7 +38,7 @@ pub(super) struct Pending<T: Float> {
     arrays: Vec<Option<Tensor<T>>>,
     free: Vec<u32>,
     /// Products that are not worked out yet, with their nodes.
-    products: Vec<(usize, Factors<T>)>,
+    products: Vec<(usize, Factored<T>)>,
     /// Whether products may be put in place.
     pub(super) keeps_factors: bool,
 }
@@ -93,7 +83,7 @@ impl<T: Float> Pending<T> {
         match std::mem::replace(&mut self.places[id], NOTHING) {
             NOTHING => None,
             NUMBER => Some(Adjoint::Number(self.numbers[id])),
-            PRODUCT => self.take_product(id).map(Adjoint::Product),
+            PRODUCT => self.remove_product(id).map(|mut product| Adjoint::Array(product.take_product())),
             place => {
                 self.free.push(place);
                 self.arrays[place as usize].take().map(Adjoint::Array)
@@ -111,7 +101,7 @@ impl<T: Float> Pending<T> {
         match self.places[id] {
             NOTHING => None,
             NUMBER => Some(Tensor::full(shape, self.numbers[id])),
-            PRODUCT => self.products.iter().find(|(node, _)| *node == id).map(|(_, factors)| factors.product()),
+            PRODUCT => self.products.iter().find(|(node, _)| *node == id).map(|(_, kept)| kept.product().clone()),
             place => self.arrays[place as usize].clone(),
         }
     }
@@ -129,16 +119,26 @@ impl<T: Float> Pending<T> {
         }
     }
 
-    fn take_product(&mut self, id: usize) -> Option<Factors<T>> {
+    /// Takes out what is pending for a node where that is a product that is not worked out yet.
+    #[inline]
+    pub(super) fn take_factored(&mut self, id: usize) -> Option<Factored<T>> {
+        if self.places[id] != PRODUCT {
+            return None;
+        }
+        self.places[id] = NOTHING;
+        self.remove_product(id)
+    }
+
+    fn remove_product(&mut self, id: usize) -> Option<Factored<T>> {
         let at = self.products.iter().position(|(node, _)| *node == id)?;
         Some(self.products.swap_remove(at).1)
     }
 
     /// Puts a product in place for a node for which nothing is pending.
-    pub(super) fn put_product(&mut self, id: usize, factors: Factors<T>) {
+    pub(super) fn put_product(&mut self, id: usize, factored: Factored<T>) {
         debug_assert!(!self.has(id));
         self.places[id] = PRODUCT;
-        self.products.push((id, factors));
+        self.products.push((id, factored));
     }
 
     fn add_array(&mut self, id: usize, grad: Tensor<T>) {

@@ -43,7 +43,7 @@ impl<T: Float> Layer<T> {
     }
 
     /// The parameter and the state after a step.
-    fn step(&self, grad: &Gradient<T>) -> [Tensor<T>; 2] {
+    fn step(&self, grad: Gradient<'_, T>) -> [Tensor<T>; 2] {
         let (mut p, mut sum) = (self.weight.value().clone(), Tensor::ones(self.weight.value().shape()));
         grad.apply(Descend, &mut p, [&mut sum]);
         [p, sum]
@@ -80,14 +80,11 @@ fn values_are_those_of_the_recorded_pass() {
 fn a_step_does_not_depend_on_whether_the_gradient_was_read() {
     for size in SIZES {
         let layer = Layer::<f32>::new(size);
-        let (untouched, read, plain) = (layer.gradients(), layer.gradients(), layer.gradients());
-        let plain = Gradient::from(plain.wrt(&layer.weight).clone());
+        let (untouched, read, other) = (layer.gradients(), layer.gradients(), layer.gradients());
         read.wrt(&layer.weight);
         let want = layer.step(read.gradient(&layer.weight).unwrap());
-        let grad = untouched.gradient(&layer.weight).unwrap();
-        assert_eq!(layer.step(grad), want, "{size:?}");
-        assert_eq!(layer.step(&grad.clone()), want, "{size:?}, a copy");
-        assert_eq!(layer.step(&plain), want, "{size:?}, of a tensor");
+        assert_eq!(layer.step(untouched.gradient(&layer.weight).unwrap()), want, "{size:?}");
+        assert_eq!(layer.step(other.wrt(&layer.weight).into()), want, "{size:?}, of a tensor");
     }
 }
 
@@ -100,10 +97,6 @@ fn what_is_changed_counts() {
     let [p, sum] = layer.step(grads.gradient(&layer.weight).unwrap());
     assert_eq!(p, layer.weight.value() - 0.5f32);
     assert_eq!(sum, Tensor::full([30, 784], 2.0));
-
-    let mut grad = layer.gradients().gradient(&layer.weight).unwrap().clone();
-    *grad.value_mut() = Tensor::zeros([30, 784]);
-    assert_eq!(layer.step(&grad)[0], *layer.weight.value());
 }
 
 #[test]

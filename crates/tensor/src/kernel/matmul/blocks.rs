@@ -2,7 +2,7 @@
 //! read only once, as a gradient is by an optimizer, need not be written to memory and fetched back.
 
 use super::panels::{self, Shares};
-use super::tile::{Block, Start, View};
+use super::tile::{Ahead, Block, Start};
 use super::{COL_UNIT, Choice, Mat, NEAR, Product, part, rest};
 use crate::float::Float;
 use crate::kernel::cpu::{Isa, isa};
@@ -23,18 +23,19 @@ pub struct Finished<'a, T> {
 /// Takes the blocks of a product, on any thread.
 pub struct Taker<'a, T> {
     pub(super) take: &'a (dyn Fn(Finished<'_, T>) + Sync),
-    /// The matrices that it reads, which are fetched while the products are summed.
-    pub(super) reads: [Option<View<T>>; 2],
+    /// What it reads, which is fetched while the products are summed.
+    pub(super) reads: Ahead<T>,
 }
 
 impl<'a, T: Copy> Taker<'a, T> {
-    /// `reads` are where matrices of the product's form begin, row after row of `cols` elements, that `take` reads as much of.
+    /// `reads` are where two matrices of the product's form begin, row after row of `cols` elements, that `take` reads as much
+    /// of; the second may be null, or both.
     pub(crate) fn new(
         take: &'a (dyn Fn(Finished<'_, T>) + Sync),
-        reads: [Option<*const T>; 2],
+        [first, second]: [*const T; 2],
         cols: usize,
     ) -> Taker<'a, T> {
-        Taker { take, reads: reads.map(|read| read.map(|at| View { at, row: cols, col: 1 })) }
+        Taker { take, reads: Ahead { first, second, stride: cols } }
     }
 
     /// Calls `f` with what takes the blocks of the part of the product that begins at (i, j).
@@ -42,7 +43,7 @@ impl<'a, T: Copy> Taker<'a, T> {
         let take = |block: Finished<'_, T>| {
             (self.take)(Finished { row: block.row + i, col: block.col + j, ..block });
         };
-        f(&Taker { take: &take, reads: self.reads.map(|read| read.map(|read| read.from(i, j))) });
+        f(&Taker { take: &take, reads: self.reads.from(i, j) });
     }
 }
 

@@ -337,8 +337,7 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
                             None => Outer::new(depth, a, b, c.part(i, j, rows, wanted)),
                             Some(Sink { taker, room: at }) => {
                                 let c = Block { at, stride: wide, ..grid.c }.part(0, j - begin, rows, wanted);
-                                let ahead = taker.reads.map(|read| read.map(|read| read.from(i, j)));
-                                Outer { depth, a, b, c, ahead }
+                                Outer { depth, a, b, c, ahead: taker.reads.from(i, j) }
                             }
                         };
                         // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.

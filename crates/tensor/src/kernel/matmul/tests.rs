@@ -124,7 +124,7 @@ impl<T: Float> Case<T> {
                 }
             }
         };
-        let done = by_blocks_on(isa, self.a.mat(), self.b.mat(), &Taker::new(&take, [None; 2], n));
+        let done = by_blocks_on(isa, self.a.mat(), self.b.mat(), &Taker::new(&take, [std::ptr::null(); 2], n));
         let elements = elements.into_inner().unwrap();
         assert!(elements.iter().all(|x| x.is_some() == done), "all of them come, or none");
         done.then(|| elements.into_iter().flatten().collect())

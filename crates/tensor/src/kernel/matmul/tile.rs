@@ -176,15 +176,51 @@ pub(super) struct Outer<T> {
     pub(super) a: View<T>,
     pub(super) b: View<T>,
     pub(super) c: Block<T>,
-    /// Of which matrices the elements of this block are fetched while the products are summed.
-    pub(super) ahead: [Option<View<T>>; 2],
+    pub(super) ahead: Ahead<T>,
+}
+
+/// What is fetched while the products are summed: the elements of a block in one matrix, and maybe in a second one of the same
+/// form.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T> {
+    pub(super) first: *const T,
+    /// Null where there is none.
+    pub(super) second: *const T,
+    pub(super) stride: usize,
+}
+
+// SAFETY: nothing is read or written there.
+unsafe impl<T: Sync> Sync for Ahead<T> {}
+
+impl<T> Ahead<T> {
+    /// What belongs to the part that begins at (i, j).
+    #[inline(always)]
+    pub(super) fn from(self, i: usize, j: usize) -> Ahead<T> {
+        let further = |at: *const T| if at.is_null() { at } else { at.wrapping_add(i * self.stride + j) };
+        Ahead { first: further(self.first), second: further(self.second), stride: self.stride }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
+    where
+        T: Float,
+    {
+        let view = |at| View { at, row: self.stride, col: 1 };
+        // SAFETY: the caller's promise.
+        unsafe {
+            view(self.first).prefetch_row::<V, N>(i, columns);
+            if !self.second.is_null() {
+                view(self.second).prefetch_row::<V, N>(i, columns);
+            }
+        }
+    }
 }
 
 impl<T: Copy> Outer<T> {
     /// A block whose output is fetched in advance.
     #[inline(always)]
     pub(super) fn new(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) -> Outer<T> {
-        Outer { depth, a, b, c, ahead: [Some(View { at: c.at.cast_const(), row: c.stride, col: 1 }), None] }
+        Outer { depth, a, b, c, ahead: Ahead { first: c.at.cast_const(), second: std::ptr::null(), stride: c.stride } }
     }
 }
 
@@ -266,7 +302,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
             let spread = depth.run >= SPREAD * R;
             if depth.rows() >= PREFETCH && !spread {
                 for i in 0..R {
-                    prefetch_rows::<T, V, N>(ahead, i, columns);
+                    ahead.prefetch_row::<V, N>(i, columns);
                 }
             }
             let mut sums = Sums([[V::zero(); N]; R]);
@@ -289,7 +325,7 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 let (mut row, mut left) = (b, depth.run);
                 while left > 0 {
                     if spread && fetched < R {
-                        prefetch_rows::<T, V, N>(ahead, fetched, columns);
+                        ahead.prefetch_row::<V, N>(fetched, columns);
                         fetched += 1;
                     }
                     let count = left.min(at_a_time);
@@ -324,21 +360,6 @@ impl<T: Float, const R: usize, const N: usize> VectorKernel<T> for OuterTile<T, 
                 rows!(R, i => { sums.add(i, from.wrapping_add(i * row), columns, c.cols) });
             }
             rows!(R, i => { sums.store(i, c.at.wrapping_add(i * c.stride), columns, c.cols) });
-        }
-    }
-}
-
-/// Asks for a row's vectors of some matrices.
-#[inline(always)]
-unsafe fn prefetch_rows<T: Float, V: Vector<T>, const N: usize>(
-    of: [Option<View<T>>; 2],
-    i: usize,
-    columns: [usize; N],
-) {
-    for view in 0..2 {
-        if let Some(view) = of[view] {
-            // SAFETY: the caller's promise.
-            unsafe { view.prefetch_row::<V, N>(i, columns) }
         }
     }
 }
