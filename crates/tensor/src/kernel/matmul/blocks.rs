@@ -68,8 +68,8 @@ pub(super) fn by_blocks_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, tak
     m > 1 && n > 1 && T::by_blocks(product, taker)
 }
 
-/// The rows of a block of a small depth, whose size is less than that of the first cache.
-const HIGH: usize = 8;
+/// The rows of a block of a small depth, which takes less than half of the first cache. Each has the rows of b read again.
+const HIGH: usize = 16;
 
 impl<T: Float> Product<T> {
     /// By the kernel that [`compute_all`](Product::compute_all) chooses, or not at all.
@@ -91,23 +91,23 @@ impl<T: Float> Product<T> {
     /// Rows as sums of rows of b, some rows and columns after the other.
     fn shallow_by_blocks(self, taker: &Taker<'_, T>) {
         let Product { a, b, c, .. } = self;
-        let high = c.rows.min(HIGH);
-        let blocks = Shares::new(c.cols.div_ceil(COL_UNIT), NEAR / 2 / (high * COL_UNIT * size_of::<T>()));
+        let rows = Shares::new(c.rows, HIGH);
+        let high = rows.part(0).1;
+        let cols = Shares::new(c.cols.div_ceil(COL_UNIT), NEAR / 2 / (high * COL_UNIT * size_of::<T>()));
         let (tasks, nanoseconds) = self.tasks();
-        let tasks = tasks.min(c.rows.div_ceil(high));
+        let tasks = tasks.min(rows.count());
         split::each_long(tasks, nanoseconds, &|task| {
-            let (begin, len) = part(c.rows, tasks, task, high);
+            let (begin, len) = part(rows.count(), tasks, task, 1);
             let mut room = Storage::Empty;
-            let room = panels::room(&mut room, high * blocks.part(0).1 * COL_UNIT);
-            for row in (begin..begin + len).step_by(high) {
-                for number in 0..blocks.count() {
-                    let (first, count) = blocks.part(number);
-                    let (col, rows) = (first * COL_UNIT, high.min(begin + len - row));
-                    let cols = (count * COL_UNIT).min(c.cols - col);
-                    let c = Block { at: room.as_mut_ptr(), stride: cols, ..c.part(row, col, rows, cols) };
-                    Product { a: a.from(row, 0), b: b.from(0, col), c, ..self }.shallow();
-                    (taker.take)(Finished { row, col, cols, data: &room[..rows * cols] });
-                }
+            let room = panels::room(&mut room, high * cols.part(0).1 * COL_UNIT);
+            for number in 0..len * cols.count() {
+                let (i, j) = (number / cols.count(), number % cols.count());
+                let ((row, high), (first, units)) = (rows.part(begin + i), cols.part(j));
+                let col = first * COL_UNIT;
+                let wide = (units * COL_UNIT).min(c.cols - col);
+                let c = Block { at: room.as_mut_ptr(), stride: wide, ..c.part(row, col, high, wide) };
+                Product { a: a.from(row, 0), b: b.from(0, col), c, ..self }.shallow();
+                (taker.take)(Finished { row, col, cols: wide, data: &room[..high * wide] });
             }
         });
     }
