@@ -162,7 +162,8 @@ impl<T: Float> Product<T> {
     fn copy(&self, grid: Grid<T>, part: &Part, a: Option<&mut [T]>, b: Option<&mut [T]>, shared: bool) {
         let elements = a.as_ref().map_or(0, |a| a.len()) + b.as_ref().map_or(0, |b| b.len());
         let panels = part.cols.len().div_ceil(grid.width);
-        let some = (panels / TASK_B).clamp(1, TASK_B);
+        // Alone, a thread reads rows as far as they go.
+        let some = if shared { (panels / TASK_B).clamp(1, TASK_B) } else { panels.max(1) };
         let left = if a.is_some() { part.rows.len().div_ceil(TASK_A) } else { 0 };
         let right = if b.is_some() { panels.div_ceil(some) } else { 0 };
         let (a, b) = (a.map(Parts::new), b.map(Parts::new));
