@@ -10,9 +10,6 @@ use super::var::Var;
 use crate::float::Float;
 use crate::tensor::Tensor;
 
-/// Gradients by key: a parameter's identity, or a leaf's position with the highest bit set.
-type Entries<T> = Vec<(u64, Entry<T>)>;
-
 enum Entry<T: Float> {
     Value(Tensor<T>),
     /// The position of a product that is known by its factors.
@@ -39,8 +36,8 @@ impl<T: Float> Entry<T> {
 
 /// What a backward pass gives.
 struct Lists<T: Float> {
-    /// Sorted by key.
-    entries: Entries<T>,
+    /// Sorted by key: a parameter's identity, or a leaf's position with the highest bit set.
+    entries: Vec<(u64, Entry<T>)>,
     factored: Vec<Factored<T>>,
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::blocks::{Finished, Taker};
 use super::pack::{Pack, PackPanels};
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Block, Depth, MOST_VECTORS, Outer, View, vectors};
+use super::tile::{Ahead, Block, Depth, MOST_VECTORS, Outer, Start, View, vectors};
 use super::{Cut, Product};
 use crate::float::Float;
 use crate::kernel::split::{self, Parts};
@@ -320,6 +320,16 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
                         }
                         None => grid.a.from(i, p),
                     };
+                    let (to, ahead) = match sink {
+                        None => {
+                            let to = c.part(i, begin, rows, wide);
+                            (to, Ahead::of(to))
+                        }
+                        Some(Sink { taker, room: at }) => (
+                            Block { at, stride: wide, rows, cols: wide, start: Start::Zero },
+                            taker.reads.from(i, begin),
+                        ),
+                    };
                     for panel in panels.clone() {
                         let j = cols.start + panel * width;
                         let b = match copies.b {
@@ -333,16 +343,9 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
                             }
                             None => grid.b.from(p, j),
                         };
-                        let wanted = width.min(cols.end - j);
-                        let tile = match sink {
-                            None => Outer::new(depth, a, b, c.part(i, j, rows, wanted)),
-                            Some(Sink { taker, room: at }) => {
-                                let c = Block { at, stride: wide, ..grid.c }.part(0, j - begin, rows, wanted);
-                                Outer { depth, a, b, c, ahead: taker.reads.from(i, j) }
-                            }
-                        };
+                        let c = to.part(0, j - begin, rows, width.min(cols.end - j));
                         // SAFETY: the caller's promise; a copied panel holds the rows or columns of the tile.
-                        unsafe { V::call(tile) }
+                        unsafe { V::call(Outer { depth, a, b, c, ahead: ahead.from(0, j - begin) }) }
                     }
                     if let Some(Sink { taker, room }) = sink {
                         // SAFETY: the room holds the block, which has just been written.

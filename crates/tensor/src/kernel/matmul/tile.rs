@@ -193,6 +193,12 @@ pub(super) struct Ahead<T> {
 unsafe impl<T: Sync> Sync for Ahead<T> {}
 
 impl<T> Ahead<T> {
+    /// The output.
+    #[inline(always)]
+    pub(super) fn of(c: Block<T>) -> Ahead<T> {
+        Ahead { first: c.at.cast_const(), second: std::ptr::null(), stride: c.stride }
+    }
+
     /// What belongs to the part that begins at (i, j).
     #[inline(always)]
     pub(super) fn from(self, i: usize, j: usize) -> Ahead<T> {
@@ -220,7 +226,7 @@ impl<T: Copy> Outer<T> {
     /// A block whose output is fetched in advance.
     #[inline(always)]
     pub(super) fn new(depth: Depth, a: View<T>, b: View<T>, c: Block<T>) -> Outer<T> {
-        Outer { depth, a, b, c, ahead: Ahead { first: c.at.cast_const(), second: std::ptr::null(), stride: c.stride } }
+        Outer { depth, a, b, c, ahead: Ahead::of(c) }
     }
 }
 
