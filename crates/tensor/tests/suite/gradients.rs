@@ -153,6 +153,26 @@ fn an_ordinary_product_is_kept_too() {
     assert!(error < 1e-12, "{error:e}");
 }
 
+/// A factor that is itself a parameter is changed by the same step, and the product is still of what it was.
+#[test]
+fn a_factor_may_be_a_parameter() {
+    let mut rng = rng(4, 0);
+    let mut first = Param::new("first", Tensor::<f64>::randn([3, 100], &mut rng));
+    let mut second = Param::new("second", Tensor::randn([100, 60], &mut rng));
+    let gradients = |first: &Param<f64>, second: &Param<f64>| {
+        let tape = Tape::new();
+        tape.param(first).matmul(tape.param(second)).square().sum(..).backward()
+    };
+    let (read, untouched) = (gradients(&first, &second), gradients(&first, &second));
+    let want = [&first, &second].map(|param| param.value() - read.wrt(param) * 0.5f64);
+    for param in [&mut first, &mut second] {
+        let grad = untouched.gradient(&*param).unwrap();
+        let mut sum = Tensor::zeros(grad.shape());
+        grad.apply(Descend, param.value_mut(), [&mut sum]);
+    }
+    assert_eq!([first.value(), second.value()], want.each_ref());
+}
+
 #[test]
 fn watching_changes_no_value() {
     let layer = Layer::<f32>::new([10, 784, 30]);
