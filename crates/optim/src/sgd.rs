@@ -65,6 +65,7 @@ impl Method for Momentum {
         let rule = Rule { step, momentum, gain, nesterov };
         match buffers {
             [velocity] => g.apply(rule, p, [velocity]),
+            _ if step.weight_decay == 0.0 => g.add_to(p, step.direction(-step.lr)),
             _ => g.apply(rule, p, []),
         }
     }

@@ -35,7 +35,7 @@ use self::dots::Dots;
 use self::shallow::Shallow;
 use self::strip::Strip;
 pub(crate) use self::strip::{Out, Right, packed_len, strip};
-use self::tile::{Block, Depth, Outer, Start, View};
+use self::tile::{Ahead, Block, Depth, Outer, Start, View};
 use super::cpu::{Isa, isa};
 use super::split;
 use crate::float::Float;
@@ -118,17 +118,43 @@ pub(crate) fn matmul<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init: 
 
 /// The product on an instruction set that the processor has.
 fn matmul_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, c: &mut [T], init: Init<'_, T>) {
-    let (m, k, n) = (a.rows, a.cols, b.cols);
-    assert!(k == b.rows, "matmul: inner sizes differ: {m} × {k} times {} × {n}", b.rows);
-    assert!(m.checked_mul(n) == Some(c.len()), "matmul: the product is {m} × {n}, the output has {} elements", c.len());
-    a.check("left");
-    b.check("right");
-    let c = Block { at: c.as_mut_ptr(), stride: n, rows: m, cols: n, start: Start::Zero };
+    let c = output(c, a, b);
     // SAFETY: the output has so many elements, as just checked.
     let c = unsafe { init.begin(c) };
-    if m > 0 && n > 0 {
-        T::product(Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels });
+    if c.rows > 0 && c.cols > 0 {
+        T::product(Product::new(isa, a, b, c));
     }
+}
+
+/// The output of a product, once it and the operands are checked.
+fn output<T: Float>(c: &mut [T], a: Mat<'_, T>, b: Mat<'_, T>) -> Block<T> {
+    let [m, n] = sizes(a, b);
+    assert!(m.checked_mul(n) == Some(c.len()), "matmul: the product is {m} × {n}, the output has {} elements", c.len());
+    Block { at: c.as_mut_ptr(), stride: n, rows: m, cols: n, start: Start::Zero }
+}
+
+/// The sizes of a product, once the operands are checked.
+fn sizes<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>) -> [usize; 2] {
+    let (m, k, n) = (a.rows, a.cols, b.cols);
+    assert!(k == b.rows, "matmul: inner sizes differ: {m} × {k} times {} × {n}", b.rows);
+    a.check("left");
+    b.check("right");
+    [m, n]
+}
+
+/// c = c + scale·(a·b), each product rounded, then multiplied, then added, where that takes one pass. Where it would take
+/// two, nothing is done, and the result is false.
+///
+/// # Panics
+/// If the sizes do not match or a matrix exceeds its slice.
+pub(crate) fn add_scaled<T: Float>(c: &mut [T], scale: T, a: Mat<'_, T>, b: Mat<'_, T>) -> bool {
+    add_scaled_on(isa(), c, scale, a, b)
+}
+
+/// The same on an instruction set that the processor has.
+fn add_scaled_on<T: Float>(isa: Isa, c: &mut [T], scale: T, a: Mat<'_, T>, b: Mat<'_, T>) -> bool {
+    let c = output(c, a, b);
+    c.rows > 1 && c.cols > 1 && T::add_scaled(Product { scale, ..Product::new(isa, a, b, c.added_to()) })
 }
 
 /// The reference: three loops.
@@ -157,6 +183,8 @@ pub struct Product<T> {
     a: View<T>,
     b: View<T>,
     c: Block<T>,
+    /// What it is multiplied by, if that is added to something; other than 1 for [`Choice::Shallow`] only.
+    scale: T,
     kernel: Choice,
 }
 
@@ -194,6 +222,7 @@ const FAR: usize = 1 << 19;
 pub trait Multiply: Sized {
     fn product(product: Product<Self>);
     fn by_blocks(product: Product<Self>, taker: &Taker<'_, Self>) -> bool;
+    fn add_scaled(product: Product<Self>) -> bool;
     /// # Safety
     /// The processor has the instruction set, and the operands and the output are valid.
     unsafe fn strip(strip: Strip<'_, Self>);
@@ -208,6 +237,11 @@ impl Multiply for f32 {
     #[inline(never)]
     fn by_blocks(product: Product<f32>, taker: &Taker<'_, f32>) -> bool {
         product.compute_by_blocks(taker)
+    }
+
+    #[inline(never)]
+    fn add_scaled(product: Product<f32>) -> bool {
+        product.compute_scaled()
     }
 
     #[inline(never)]
@@ -229,6 +263,11 @@ impl Multiply for f64 {
     }
 
     #[inline]
+    fn add_scaled(product: Product<f64>) -> bool {
+        product.compute_scaled()
+    }
+
+    #[inline]
     unsafe fn strip(strip: Strip<'_, f64>) {
         // SAFETY: the caller's promise.
         unsafe { simd::run(isa(), strip) }
@@ -236,6 +275,11 @@ impl Multiply for f64 {
 }
 
 impl<T: Float> Product<T> {
+    /// The product of checked matrices, whose kernel is still to be chosen.
+    fn new(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, c: Block<T>) -> Product<T> {
+        Product { isa, k: a.cols, a: a.view(), b: b.view(), c, scale: T::ONE, kernel: Choice::Panels }
+    }
+
     /// One column is computed as one row, cᵀ = bᵀ·aᵀ, since the kernels write rows.
     fn column_as_row(self) -> Product<T> {
         if self.c.cols > 1 || self.c.rows == 1 {
@@ -265,7 +309,7 @@ impl<T: Float> Product<T> {
 
     /// The product task by task.
     fn run(self) {
-        let Product { isa, k, a, b, c, kernel } = self;
+        let Product { isa, k, a, b, c, scale, kernel } = self;
         if self.is_tile() {
             // SAFETY: as below.
             return unsafe { simd::run(isa, Outer::new(Depth::one_run(k), a, b, c)) };
@@ -280,7 +324,7 @@ impl<T: Float> Product<T> {
                     let ((j, cols), groups) = (cut.columns(task), cut.panels(task));
                     let (i, end) = (groups.start * shallow::TASK, c.rows.min(groups.end * shallow::TASK));
                     let (a, b, c) = (a.from(i, 0), b.from(0, j), c.part(i, j, end - i, cols));
-                    unsafe { simd::run(isa, Shallow { k, a, b, c }) }
+                    unsafe { simd::run(isa, Shallow { k, a, b, c, scale, ahead: Ahead::none() }) }
                 });
             }
             Choice::Columns => split::each(tasks, nanoseconds, |task| {

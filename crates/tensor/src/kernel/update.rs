@@ -1,7 +1,7 @@
 //! An optimizer's rule over a parameter and its state: one pass over memory, in place.
 
 use super::cpu::{Kernel, MulAdd, dispatch};
-use super::matmul::{Finished, Mat, Taker, matmul_by_blocks};
+use super::matmul::{Finished, Mat, Taker, add_scaled, matmul_by_blocks};
 use super::split::{Parts, ranges};
 use crate::float::Float;
 use crate::scalar::{Lane, Scalar};
@@ -113,4 +113,20 @@ pub(crate) fn update_by_product<T: Float, R: Update<S>, const S: usize>(
     let reads = [begin(p), state.first().map_or(std::ptr::null(), begin)];
     let take = |block: Finished<'_, T>| dispatch(Pass { rule, p, state, block, width });
     matmul_by_blocks(a, b, &Taker::new(&take, reads, width))
+}
+
+/// p ← p + scale·g.
+#[derive(Clone, Copy)]
+pub(crate) struct AddScaled(pub(crate) f64);
+
+impl Update<0> for AddScaled {
+    #[inline(always)]
+    fn update<A: Scalar>(self, p: A, g: A, _: [A; 0]) -> (A, [A; 0]) {
+        (p + p.lit(self.0) * g, [])
+    }
+}
+
+/// [`update_by_product`] with [`AddScaled`], without a block between the product and the parameter where that is possible.
+pub(crate) fn add_scaled_product<T: Float>(scale: f64, p: &mut [T], [a, b]: [Mat<'_, T>; 2]) -> bool {
+    add_scaled(p, T::from_f64(scale), a, b) || update_by_product(AddScaled(scale), p, [a, b], [])
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use crate::float::Float;
-use crate::kernel::update::{self, Update};
+use crate::kernel::update::{self, AddScaled, Update};
 use crate::ops::matmul::{transposed_factors, transposed_product};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -80,6 +80,22 @@ impl<'g, T: Float> Gradient<'g, T> {
         }
     }
 
+    /// p ← p + scale·g for a parameter p of its shape: plain descent, with −η for the scale. Of a gradient in factors and of
+    /// few examples, the product is added to the parameter as it is computed.
+    ///
+    /// # Panics
+    /// If the parameter has another shape.
+    #[track_caller]
+    pub fn add_to(self, param: &mut Tensor<T>, scale: f64) {
+        let done = match self.0 {
+            Known::Factored(factored) => factored.add_to(param, scale),
+            Known::Value(_) => false,
+        };
+        if !done {
+            param.update(AddScaled(scale), self.value(), []);
+        }
+    }
+
     /// Changes a parameter and an optimizer's state for it by a rule, as [`Tensor::update`] with the
     /// [`value`](Gradient::value), which is not worked out for it as a whole.
     ///
@@ -100,12 +116,24 @@ impl<'g, T: Float> Gradient<'g, T> {
 impl<T: Float> Factored<T> {
     /// Updates by the product without working it out, if that is possible, and it is not there yet.
     fn apply<const S: usize>(&self, rule: impl Update<S>, param: &mut Tensor<T>, state: [&mut Tensor<T>; S]) -> bool {
-        let shape = self.shape();
-        let fits = *param.shape() == shape && state.iter().all(|state| *state.shape() == shape);
-        fits && self.product.get().is_none() && {
+        let fits = self.fits(param) && state.iter().all(|state| self.fits(state));
+        fits && {
             let factors = transposed_factors(&self.left, &self.right);
             update::update_by_product(rule, param.as_mut_slice(), factors, state.map(Tensor::as_mut_slice))
         }
+    }
+
+    /// The same for [`Gradient::add_to`].
+    fn add_to(&self, param: &mut Tensor<T>, scale: f64) -> bool {
+        self.fits(param) && {
+            let factors = transposed_factors(&self.left, &self.right);
+            update::add_scaled_product(scale, param.as_mut_slice(), factors)
+        }
+    }
+
+    /// Whether the product is not there yet and would have this tensor's shape.
+    fn fits(&self, tensor: &Tensor<T>) -> bool {
+        self.product.get().is_none() && *tensor.shape() == self.shape()
     }
 }
 

@@ -88,6 +88,29 @@ fn a_step_does_not_depend_on_whether_the_gradient_was_read() {
     }
 }
 
+/// p + scale·g, by the product of few examples and by blocks of it, and of a gradient that somebody has read.
+#[test]
+fn plain_descent_does_not_depend_on_whether_the_gradient_was_read() {
+    fn check<T: Float>() {
+        for size in SIZES {
+            let layer = Layer::<T>::new(size);
+            let (untouched, read) = (layer.gradients(), layer.gradients());
+            let after = |grad: Gradient<'_, T>| {
+                let mut p = layer.weight.value().clone();
+                grad.add_to(&mut p, -0.3);
+                p
+            };
+            let grad = read.wrt(&layer.weight);
+            let want = layer.weight.value() - &(grad * T::from_f64(0.3));
+            assert_eq!(after(untouched.gradient(&layer.weight).unwrap()), want, "{size:?}");
+            assert_eq!(after(read.gradient(&layer.weight).unwrap()), want, "{size:?}, read");
+            assert_eq!(after(grad.into()), want, "{size:?}, of a tensor");
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 #[test]
 fn what_is_changed_counts() {
     let layer = Layer::<f32>::new([10, 784, 30]);
@@ -189,4 +212,11 @@ fn shapes_must_agree() {
     let grads = layer.gradients();
     let grad = grads.gradient(&layer.weight).unwrap();
     grad.apply(Descend, &mut layer.weight.value().clone(), [&mut Tensor::zeros([784, 30])]);
+}
+
+#[test]
+#[should_panic(expected = "update: expected shape [784, 30], got shape [30, 784]")]
+fn shapes_must_agree_to_be_added() {
+    let layer = Layer::<f32>::new([10, 784, 30]);
+    layer.gradients().gradient(&layer.weight).unwrap().add_to(&mut Tensor::zeros([784, 30]), 1.0);
 }

@@ -3,7 +3,7 @@
 
 use super::panels::{self, Shares};
 use super::tile::{Ahead, Block, Start};
-use super::{COL_UNIT, Choice, Mat, NEAR, Product, part, rest};
+use super::{COL_UNIT, Mat, NEAR, Product, part, sizes};
 use crate::float::Float;
 use crate::kernel::cpu::{Isa, isa};
 use crate::kernel::split;
@@ -58,14 +58,10 @@ pub(crate) fn matmul_by_blocks<T: Float>(a: Mat<'_, T>, b: Mat<'_, T>, taker: &T
 
 /// The same on an instruction set that the processor has.
 pub(super) fn by_blocks_on<T: Float>(isa: Isa, a: Mat<'_, T>, b: Mat<'_, T>, taker: &Taker<'_, T>) -> bool {
-    let (m, k, n) = (a.rows, a.cols, b.cols);
-    assert!(k == b.rows, "matmul: inner sizes differ: {m} × {k} times {} × {n}", b.rows);
-    a.check("left");
-    b.check("right");
+    let [m, n] = sizes(a, b);
     // There is no output: each block is written to a room of its own.
     let c = Block { at: std::ptr::null_mut(), stride: n, rows: m, cols: n, start: Start::Zero };
-    let product = Product { isa, k, a: a.view(), b: b.view(), c, kernel: Choice::Panels };
-    m > 1 && n > 1 && T::by_blocks(product, taker)
+    m > 1 && n > 1 && T::by_blocks(Product::new(isa, a, b, c), taker)
 }
 
 /// The rows of a block of a small depth, which takes less than half of the first cache. Each has the rows of b read again.
@@ -74,12 +70,10 @@ const HIGH: usize = 16;
 impl<T: Float> Product<T> {
     /// By the kernel that [`compute_all`](Product::compute_all) chooses, or not at all.
     pub(super) fn compute_by_blocks(self, taker: &Taker<'_, T>) -> bool {
-        let otherwise = self.is_along_depth() || self.suits_columns() || rest::columns(&self) > 0;
-        let shallow = self.is_shallow() && !self.is_row_of_one_tile();
         match () {
-            _ if otherwise || self.k > panels::DEPTH => return false,
-            _ if shallow && self.b.col == 1 => self.shallow_by_blocks(taker),
-            _ if shallow || self.turns_for_dots() => return false,
+            _ if self.has_kernel_of_its_own() || self.k > panels::DEPTH => return false,
+            _ if self.sums_rows() => self.shallow_by_blocks(taker),
+            _ if self.is_shallow() && !self.is_row_of_one_tile() || self.turns_for_dots() => return false,
             _ => {
                 let (tasks, nanoseconds) = self.tasks();
                 self.by_panels(tasks, nanoseconds, Some(taker));
@@ -106,7 +100,7 @@ impl<T: Float> Product<T> {
                 let col = first * COL_UNIT;
                 let wide = (units * COL_UNIT).min(c.cols - col);
                 let c = Block { at: room.as_mut_ptr(), stride: wide, ..c.part(row, col, high, wide) };
-                Product { a: a.from(row, 0), b: b.from(0, col), c, ..self }.shallow();
+                Product { a: a.from(row, 0), b: b.from(0, col), c, ..self }.shallow_alone(taker.reads.from(row, col));
                 (taker.take)(Finished { row, col, cols: wide, data: &room[..high * wide] });
             }
         });

@@ -2,8 +2,10 @@
 //! the bits do not depend on them. Their bounds are where two ways were measured to take as long.
 
 use super::shallow::{self, Shallow};
-use super::{Choice, Product, pack, panels, rest, simd, tile};
+use super::tile::{self, Ahead};
+use super::{Choice, Product, pack, panels, rest, simd};
 use crate::float::Float;
+use crate::kernel::cpu::Isa;
 use crate::storage::Storage;
 
 /// The elements of a shallow product that is not worth asking whether it is to be cut into tasks.
@@ -41,6 +43,25 @@ impl<T: Float> Product<T> {
         self.run();
     }
 
+    /// Adds it, scaled, to the output, by the kernel that [`compute_all`](Product::compute_all) chooses, or not at all.
+    pub(super) fn compute_scaled(self) -> bool {
+        let shallow = !self.has_kernel_of_its_own() && self.sums_rows();
+        if shallow {
+            self.shallow();
+        }
+        shallow
+    }
+
+    /// Whether it is neither for tiles nor for sums of rows, or not all of it.
+    pub(super) fn has_kernel_of_its_own(&self) -> bool {
+        self.is_along_depth() || self.suits_columns() || rest::columns(self) > 0
+    }
+
+    /// Whether its rows are sums of rows of b, as they lie there.
+    pub(super) fn sums_rows(&self) -> bool {
+        self.is_shallow() && !self.is_row_of_one_tile() && self.b.col == 1
+    }
+
     /// Whether the rows of a and the columns of b are contiguous.
     pub(super) fn is_along_depth(&self) -> bool {
         self.a.col == 1 && self.b.row == 1 && self.b.col != 1
@@ -67,14 +88,24 @@ impl<T: Float> Product<T> {
 
     /// Its rows as sums of rows of b.
     pub(super) fn shallow(self) {
-        let Product { isa, k, a, b, c, .. } = self;
-        let shorter = simd::narrowest::<T>(isa, c.cols);
-        let isa = if c.cols == simd::lanes::<T>(shorter) && k <= simd::shallow::<T>(shorter) { shorter } else { isa };
-        if c.rows.saturating_mul(c.cols) <= SMALL {
-            // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
-            return unsafe { simd::run(isa, Shallow { k, a, b, c }) };
+        if self.c.rows.saturating_mul(self.c.cols) <= SMALL {
+            return self.shallow_alone(Ahead::none());
         }
-        Product { isa, kernel: Choice::Shallow, ..self }.run();
+        Product { isa: self.isa_of_shallow(), kernel: Choice::Shallow, ..self }.run();
+    }
+
+    /// The same on this thread, fetching what is to be read with it.
+    pub(super) fn shallow_alone(self, ahead: Ahead<T>) {
+        let Product { k, a, b, c, scale, .. } = self;
+        // SAFETY: the product is checked, the processor has the instruction set, and c is ours alone.
+        unsafe { simd::run(self.isa_of_shallow(), Shallow { k, a, b, c, scale, ahead }) }
+    }
+
+    /// The instruction set whose vectors are as wide as the output, where there is one.
+    fn isa_of_shallow(&self) -> Isa {
+        let shorter = simd::narrowest::<T>(self.isa, self.c.cols);
+        let fits = self.c.cols == simd::lanes::<T>(shorter) && self.k <= simd::shallow::<T>(shorter);
+        if fits { shorter } else { self.isa }
     }
 
     /// Whether dot products take less time than tiles that have to turn b. At a small depth their final sums are most of

@@ -5,7 +5,7 @@
 
 use super::NEAR;
 use super::simd::{Vector, VectorKernel, WIDEST};
-use super::tile::{Block, LINE, Start, View};
+use super::tile::{Ahead, Block, LINE, Start, View};
 use crate::float::Float;
 
 /// The vectors of columns of which all rows of b fit into the registers, of 32, at a depth.
@@ -34,7 +34,7 @@ const BY_LINES: usize = 3 << 9;
 /// The rows that a task is cut at, so that it has some of each distance from the beginning of a line.
 pub(super) const TASK: usize = 64;
 
-/// c = start + a·b for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
+/// c = start + scale·(a·b), or c = a·b, for a depth of at most [`Vector::SHALLOW`]. The rows of b must be contiguous.
 ///
 /// The bits are those of the outer-product tile: a chain of multiply-adds from zero, and then `start`.
 #[derive(Clone, Copy)]
@@ -43,6 +43,10 @@ pub(super) struct Shallow<T> {
     pub(super) a: View<T>,
     pub(super) b: View<T>,
     pub(super) c: Block<T>,
+    /// What the product is multiplied by before something is added to it.
+    pub(super) scale: T,
+    /// What is fetched while a row is summed.
+    pub(super) ahead: Ahead<T>,
 }
 
 /// Whether vectors of several rows of the output are worth their making.
@@ -77,11 +81,12 @@ impl<T: Float> Shallow<T> {
     /// Vectors of several rows of the output, which lie one after the other, as the column of a does.
     #[inline(always)]
     unsafe fn several_rows<V: Vector<T>>(self) {
-        let Shallow { a, b, c, .. } = self;
+        let Shallow { a, b, c, scale, .. } = self;
         let together = V::LANES / c.cols;
         // SAFETY: the caller's promise; the rows from i on are so many elements.
         unsafe {
             let y = repeated::<T, V>(b.at, c.cols);
+            let scale = V::splat(&raw const scale);
             let bias = match c.start {
                 Start::At { from, row: 0 } => repeated(from, c.cols),
                 _ => V::zero(),
@@ -97,7 +102,7 @@ impl<T: Float> Shallow<T> {
                     Start::At { from, row: 1.. } => V::load_first(from.wrapping_add(first), len),
                     _ => bias,
                 };
-                start.add(x.mul_add(y, V::zero())).store_first(c.at.wrapping_add(first), len);
+                start.add(x.mul_add(y, V::zero()).mul(scale)).store_first(c.at.wrapping_add(first), len);
             }
         }
     }
@@ -110,7 +115,7 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
     /// All vectors of columns at once where their rows of b fit into the registers, else some after the other.
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let Shallow { a, c, .. } = self.0;
+        let Shallow { a, c, mut ahead, .. } = self.0;
         let row = size_of::<T>() * c.stride;
         let far = row * c.rows > NEAR;
         let at_once = c.cols <= const { together(K) } * V::LANES;
@@ -127,14 +132,16 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
             false => c.rows,
         };
         // Lines that take long enough to compute arrive in time by themselves, and those that are written as a whole.
-        let ahead = if K < 8 && far && (row <= LONG || unaligned && apart == 1) { FEW * c.stride } else { 0 };
+        if ahead.is_none() && K < 8 && far && (row <= LONG || unaligned && apart == 1) {
+            ahead = Ahead::of(c.part(FEW, 0, 0, 0));
+        }
         for first in (0..c.rows).step_by(most * apart) {
             for i in first..c.rows.min(first + apart) {
                 let rows = most.min((c.rows - i).div_ceil(apart));
-                let part =
-                    Shallow { a: a.from(i, 0).every(apart), c: c.part(i, 0, rows, c.cols).every(apart), ..self.0 };
+                let (a, c) = (a.from(i, 0).every(apart), c.part(i, 0, rows, c.cols).every(apart));
+                let part = Shallow { a, c, ahead: ahead.from(i, 0).every(apart), ..self.0 };
                 // SAFETY: the caller's promise; the parts lie inside the block.
-                unsafe { OfDepth::<T, K>(part).all::<V>(apart > 1, ahead) }
+                unsafe { OfDepth::<T, K>(part).all::<V>(apart > 1) }
             }
         }
     }
@@ -142,9 +149,9 @@ impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
 
 impl<T: Float, const K: usize> OfDepth<T, K> {
     /// Some vectors of columns after the other, if `by_lines` from where a vector would be aligned. There is one place that
-    /// calls for them, since each would be compiled again. Where `ahead` is not 0, lines so far ahead are fetched.
+    /// calls for them, since each would be compiled again.
     #[inline(always)]
-    unsafe fn all<V: Vector<T>>(&self, by_lines: bool, ahead: usize) {
+    unsafe fn all<V: Vector<T>>(&self, by_lines: bool) {
         let (c, most) = (self.0.c, const { together(K) });
         // The sums of several rows need registers beside them; a single one saves calls.
         let some = if c.rows == 1 { most } else { most.min(2) };
@@ -162,19 +169,19 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
                 _ => (j, c.cols, c.cols),
             };
             // SAFETY: the caller's promise.
-            unsafe { self.some::<V>(begin, end - begin, ahead) }
+            unsafe { self.some::<V>(begin, end - begin) }
             j = next;
         }
     }
 
     #[inline(always)]
-    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize, ahead: usize) {
+    unsafe fn some<V: Vector<T>>(&self, j: usize, cols: usize) {
         // SAFETY: the caller's promise.
         unsafe {
             match cols.div_ceil(V::LANES) {
-                1 => self.down::<V, 1>(j, cols, ahead),
-                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols, ahead),
-                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols, ahead),
+                1 => self.down::<V, 1>(j, cols),
+                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols),
+                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols),
                 _ => unreachable!(),
             }
         }
@@ -185,8 +192,8 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     /// If they are all that there are, and nothing is added to them, then each row is written with full vectors, and what
     /// lies behind it is overwritten by the next rows: that is faster than a mask.
     #[inline(always)]
-    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize, ahead: usize) {
-        let (b, c) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols));
+    unsafe fn down<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize) {
+        let (b, c, ahead) = (self.0.b.from(0, j), self.0.c.part(0, j, self.0.c.rows, cols), self.0.ahead.from(0, j));
         let last = cols - (N - 1) * V::LANES;
         // A division takes as long as the product of a few elements.
         let full = match () {
@@ -197,16 +204,18 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
         // SAFETY: row i of a has K elements, and b and c have so many columns. The rows behind a full one have the elements
         // that it writes too many.
         unsafe {
+            let scale = V::splat(&raw const self.0.scale);
             let mut y = [[V::zero(); N]; K];
             for p in 0..K {
                 y[p] = load_row(b.from(p, 0).at, last);
             }
+            let columns = std::array::from_fn(|v| v * V::LANES);
             let mut first = 0;
             if let Start::Zero = c.start {
                 for i in 0..full {
                     let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                    if ahead > 0 {
-                        prefetch::<T, V, N>(to.wrapping_add(ahead));
+                    if !ahead.is_none() {
+                        ahead.prefetch_row::<V, N>(i, columns);
                     }
                     for v in 0..N {
                         sums[v].store(to.wrapping_add(v * V::LANES));
@@ -216,12 +225,12 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
             }
             for i in first..c.rows {
                 let (sums, to) = (self.sum_of_rows(i, y), c.at.wrapping_add(i * c.stride));
-                if ahead > 0 {
-                    prefetch::<T, V, N>(to.wrapping_add(ahead));
+                if !ahead.is_none() {
+                    ahead.prefetch_row::<V, N>(i, columns);
                 }
                 let row = match c.start {
                     Start::Zero => sums,
-                    Start::At { from, row } => add_rows(load_row(from.wrapping_add(i * row), last), sums),
+                    Start::At { from, row } => add_rows(load_row(from.wrapping_add(i * row), last), sums, scale),
                 };
                 store_row(row, to, last);
             }
@@ -259,12 +268,13 @@ unsafe fn load_row<T: Float, V: Vector<T>, const N: usize>(from: *const T, last:
     }
 }
 
+/// x + scale·y.
 #[inline(always)]
-unsafe fn add_rows<T: Float, V: Vector<T>, const N: usize>(x: [V; N], y: [V; N]) -> [V; N] {
+unsafe fn add_rows<T: Float, V: Vector<T>, const N: usize>(x: [V; N], y: [V; N], scale: V) -> [V; N] {
     let mut sums = x;
     for v in 0..N {
         // SAFETY: the processor has the instruction set, as the caller promises.
-        sums[v] = unsafe { x[v].add(y[v]) };
+        sums[v] = unsafe { x[v].add(y[v].mul(scale)) };
     }
     sums
 }
@@ -278,15 +288,6 @@ unsafe fn store_row<T: Float, V: Vector<T>, const N: usize>(row: [V; N], to: *mu
             row[v].store(to.wrapping_add(v * V::LANES));
         }
         row[N - 1].store_first(to.wrapping_add((N - 1) * V::LANES), last);
-    }
-}
-
-/// Asks for the cache lines of N vectors.
-#[inline(always)]
-unsafe fn prefetch<T: Float, V: Vector<T>, const N: usize>(at: *const T) {
-    for v in 0..N {
-        // SAFETY: the processor has the instruction set, as the caller promises.
-        unsafe { V::prefetch(at.wrapping_add(v * V::LANES)) }
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) trait Vector<T: Float>: Copy {
     unsafe fn store(self, to: *mut T);
     unsafe fn store_first(self, to: *mut T, n: usize);
     unsafe fn add(self, other: Self) -> Self;
+    unsafe fn mul(self, other: Self) -> Self;
     /// self·b + c.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// The lanes of both in turn, self₀ other₀ self₁ other₁ …, as two vectors.
@@ -185,6 +186,11 @@ impl<T: Float> Vector<T> for Portable<T> {
     unsafe fn add(self, other: Self) -> Self {
         let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
         Portable([a + e, b + f, c + g, d + h])
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Portable([a * e, b * f, c * g, d * h])
     }
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {

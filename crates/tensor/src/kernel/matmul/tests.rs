@@ -84,7 +84,7 @@ impl<T: Float> Case<T> {
     }
 
     /// The output, which begins with a cache line or behind one.
-    fn run(&self, product: impl Fn(Mat<'_, T>, Mat<'_, T>, &mut [T], Init<'_, T>)) -> Vec<T> {
+    fn run(&self, mut product: impl FnMut(Mat<'_, T>, Mat<'_, T>, &mut [T], Init<'_, T>)) -> Vec<T> {
         let init = [Init::Zero, Init::Accumulate, Init::Bias(&self.bias), Init::RowBias(&self.bias)][self.init];
         let before = [0, 5, 0][(self.a.rows + self.b.cols / 2 + self.a.cols) % 3];
         let behind = before + self.c.len();
@@ -128,6 +128,13 @@ impl<T: Float> Case<T> {
         let elements = elements.into_inner().unwrap();
         assert!(elements.iter().all(|x| x.is_some() == done), "all of them come, or none");
         done.then(|| elements.into_iter().flatten().collect())
+    }
+
+    /// c + scale·(a·b) added at once; `None` where it is not.
+    fn added(&self, isa: Isa, scale: T) -> Option<Vec<T>> {
+        let mut done = false;
+        let sum = self.run(|a, b, c, _| done = add_scaled_on(isa, c, scale, a, b));
+        done.then_some(sum)
     }
 
     fn agrees(&self) {
@@ -254,6 +261,25 @@ proptest! {
 }
 
 proptest! {
+    /// What is added with a scale is the finished product, multiplied and then added.
+    #[test]
+    fn scaled_products_agree_with_the_whole(
+        m in 1..80usize, k in 1..18usize, n in 1..120usize, layout in layouts(), scale in -2.0..2.0f64, seed: u64
+    ) {
+        fn check<T: Float>(case: &Case<T>, scale: T) {
+            for isa in sets() {
+                let Some(got) = case.added(isa, scale) else { continue };
+                let product = case.run(|a, b, c, _| matmul_on(isa, a, b, c, Init::Zero));
+                let want = case.c.iter().zip(product).map(|(&c, x)| c + scale * x);
+                assert_bits(&got, &want.collect::<Vec<_>>());
+            }
+        }
+        check(&Case::<f32>::new([m, k, n], layout, 0, noise(seed)), scale as f32);
+        check(&Case::<f64>::new([m, k, n], layout, 0, noise(seed)), scale);
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     /// Products that are shared among threads, with blocks that end anywhere.
@@ -366,6 +392,28 @@ fn gradients_of_weights_come_by_blocks() {
     }
     let deep = Case::<f32>::new([64, 513, 64], [Transposed, RowMajor], 0, noise(23));
     assert!(deep.by_blocks(isa()).is_none(), "the sums of a depth in two stretches are not finished by the first");
+}
+
+/// Gradients of weights of small batches are added at once, on any number of threads, up to the depth of which an instruction
+/// set has registers for two vectors of each row.
+#[test]
+fn gradients_of_small_batches_are_added() {
+    for [m, n] in [[30, 784], [513, 2000], [300, 61], [100, 1023]] {
+        for (isa, deepest) in sets().into_iter().map(|isa| (isa, simd::shallow::<f32>(isa).min(12))) {
+            for k in [1, deepest.div_ceil(2), deepest] {
+                let case = Case::<f32>::new([m, k, n], [Transposed, RowMajor], 0, noise(24));
+                let one = case.added(isa, -0.3).unwrap_or_else(|| panic!("{m} × {k} × {n} is not added on {isa:?}"));
+                let product = case.run(|a, b, c, _| matmul_on(isa, a, b, c, Init::Zero));
+                let want: Vec<f32> = case.c.iter().zip(product).map(|(&c, x)| c + -0.3 * x).collect();
+                assert_bits(&one, &want);
+                for threads in 2..=4 {
+                    assert_bits(&pool(threads).install(|| case.added(isa, -0.3)).expect("added"), &one);
+                }
+            }
+            let deeper = Case::<f32>::new([m, 17, n], [Transposed, RowMajor], 0, noise(25));
+            assert!(deeper.added(isa, 1.0).is_none(), "tiles have no scale");
+        }
+    }
 }
 
 /// Dot products along columns, and sums of rows, that begin anywhere in a line, and end with their slice: lines are read whole,

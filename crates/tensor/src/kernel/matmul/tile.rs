@@ -180,11 +180,11 @@ pub(super) struct Outer<T> {
 }
 
 /// What is fetched while the products are summed: the elements of a block in one matrix, and maybe in a second one of the same
-/// form.
+/// form, or nothing.
 #[derive(Clone, Copy)]
 pub(super) struct Ahead<T> {
+    /// Null where there is none, as the second.
     pub(super) first: *const T,
-    /// Null where there is none.
     pub(super) second: *const T,
     pub(super) stride: usize,
 }
@@ -199,6 +199,21 @@ impl<T> Ahead<T> {
         Ahead { first: c.at.cast_const(), second: std::ptr::null(), stride: c.stride }
     }
 
+    pub(super) fn none() -> Ahead<T> {
+        Ahead { first: std::ptr::null(), second: std::ptr::null(), stride: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_none(&self) -> bool {
+        self.first.is_null()
+    }
+
+    /// What belongs to every `apart`-th row.
+    #[inline(always)]
+    pub(super) fn every(self, apart: usize) -> Ahead<T> {
+        Ahead { stride: self.stride * apart, ..self }
+    }
+
     /// What belongs to the part that begins at (i, j).
     #[inline(always)]
     pub(super) fn from(self, i: usize, j: usize) -> Ahead<T> {
@@ -207,7 +222,7 @@ impl<T> Ahead<T> {
     }
 
     #[inline(always)]
-    unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
+    pub(super) unsafe fn prefetch_row<V: Vector<T>, const N: usize>(self, i: usize, columns: [usize; N])
     where
         T: Float,
     {

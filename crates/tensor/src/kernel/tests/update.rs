@@ -5,7 +5,7 @@ use crate::Scalar;
 use crate::float::Float;
 use crate::kernel::math::Math;
 use crate::kernel::matmul::{Init, Mat, matmul};
-use crate::kernel::update::{Update, update, update_by_product};
+use crate::kernel::update::{AddScaled, Update, add_scaled_product, update, update_by_product};
 
 #[derive(Clone, Copy)]
 struct Descend;
@@ -135,6 +135,32 @@ fn a_product_updates_as_its_elements_do() {
         agree::<f64, _, 2>(Moments, size);
     }
     assert!(both::<f32, _, 1>(Momentum, [64, 600, 64])[0].is_none(), "a depth in two stretches");
+}
+
+/// Plain descent by a product, of few examples and of many.
+#[test]
+fn a_product_is_added_as_its_elements_are() {
+    fn check<T: Float>([m, k, n]: [usize; 3], rate: f64) {
+        let mut noise = noise(6);
+        let (left, right): (Vec<T>, Vec<T>) = (take(k * m, &mut noise), take(k * n, &mut noise));
+        let a = Mat { data: &left, rows: m, cols: k, row_stride: 1, col_stride: m };
+        let b = Mat { data: &right, rows: k, cols: n, row_stride: n, col_stride: 1 };
+        let (mut gradient, p) = (vec![T::NAN; m * n], take::<T>(m * n, &mut noise));
+        matmul(a, b, &mut gradient, Init::Zero);
+        let mut want = p.clone();
+        update(AddScaled(-rate), &mut want, &gradient, []);
+        let by_loop: Vec<T> = p.iter().zip(&gradient).map(|(&p, &g)| p - T::from_f64(rate) * g).collect();
+        assert_bits(&want, &by_loop);
+        for threads in 1..=4 {
+            let mut got = p.clone();
+            assert!(pool(threads).install(|| add_scaled_product(-rate, &mut got, [a, b])));
+            assert_bits(&got, &want);
+        }
+    }
+    for size in [[30, 10, 784], [300, 1, 500], [1000, 8, 1000], [200, 64, 300]] {
+        check::<f32>(size, 0.3);
+        check::<f64>(size, 0.3);
+    }
 }
 
 #[test]

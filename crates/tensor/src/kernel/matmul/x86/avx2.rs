@@ -90,6 +90,16 @@ impl<T: Float> Vector<T> for Avx2<T> {
         }
     }
     #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        unsafe {
+            if is_f32::<T>() {
+                Self::f32(_mm256_mul_ps(self.0, other.0))
+            } else {
+                Self::f64(_mm256_mul_pd(self.pd(), other.pd()))
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         unsafe {
             if is_f32::<T>() {
