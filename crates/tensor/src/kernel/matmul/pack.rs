@@ -246,7 +246,8 @@ pub(super) unsafe fn turn<T: Float>(
     let to = &mut room.unique_mut().expect("new")[..rows * cols];
     let at = to.as_ptr();
     // Squares are turned faster where the columns fill them.
-    let isa = if cols > 4 { simd::narrowest::<T>(isa, cols) } else { isa };
+    let dense = from.col == 1 && from.row == cols && cols <= 8;
+    let isa = if cols > 4 && !dense { simd::narrowest::<T>(isa, cols) } else { isa };
     // SAFETY: the caller's promise; a narrower instruction set is there too.
     unsafe { simd::run(isa, Turn { from, rows, to }) }
     View { at, row: 1, col: rows }
@@ -271,6 +272,7 @@ impl<T: Float> VectorKernel<T> for Turn<'_, T> {
                 (2, _) if dense => split::<T, V, 2>(from, rows, to),
                 (4, _) if dense => split::<T, V, 4>(from, rows, to),
                 (3, _) if dense => split_three(from, rows, to),
+                (5..=8, 16) if dense => split_eight::<T, V>(from, rows, to),
                 (5.., 16) if from.col == 1 => turn_squares::<T, V, 16>(from, rows, to),
                 (5.., 8) if from.col == 1 => turn_squares::<T, V, 8>(from, rows, to),
                 _ => turn_rows(from, 0, rows, to),
@@ -320,6 +322,28 @@ unsafe fn split<T: Float, V: Vector<T>, const N: usize>(from: View<T>, rows: usi
     }
     // SAFETY: the caller's promise.
     unsafe { turn_rows(from, whole, rows, to) }
+}
+
+/// Rows of five to eight elements that lie one after the other, as many at a time as a vector has lanes.
+#[inline(always)]
+unsafe fn split_eight<T: Float, V: Vector<T>>(from: View<T>, rows: usize, to: &mut [T]) {
+    const N: usize = 8;
+    let (cols, abreast) = (to.len() / rows, V::LANES / N);
+    for i in (0..rows).step_by(V::LANES) {
+        let count = V::LANES.min(rows - i);
+        // SAFETY: so many rows have so many elements, and each part of `to` has room for as many from i on.
+        unsafe {
+            let mut x = [V::zero(); N];
+            for (v, x) in x.iter_mut().enumerate().take(count.div_ceil(abreast)) {
+                let first = i + v * abreast;
+                let some = abreast.min(rows - first) * cols;
+                *x = V::load_first(from.at.wrapping_add(first * cols), some).spread(N, cols);
+            }
+            for (part, x) in to.chunks_exact_mut(rows).zip(interleave(x, V::LANES.ilog2())) {
+                x.store_first(part[i..i + count].as_mut_ptr(), count);
+            }
+        }
+    }
 }
 
 /// Contiguous rows of any distance, by squares of N rows and N columns, of which those at the edges are cut.

@@ -47,6 +47,11 @@ pub(super) trait Vector<T: Float>: Copy {
             Self::load(kept.as_ptr())
         }
     }
+    /// The reverse, for vectors of sixteen lanes: the first lanes, `keep` of them to the beginning of every `of`, and zeros
+    /// behind.
+    unsafe fn spread(self, _of: usize, _keep: usize) -> Self {
+        unreachable!("not spread")
+    }
     /// Whether two aligned loads and [`shifted`](Vector::shifted) take less time than a load that lies in two lines.
     const SHIFTS: bool = false;
     /// What [`shifted`](Vector::shifted) takes to leave out so many lanes, fewer than there are.

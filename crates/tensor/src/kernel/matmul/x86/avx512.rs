@@ -19,6 +19,13 @@ pub(in super::super) unsafe fn avx512<T: Float>(kernel: impl VectorKernel<T>) {
 }
 
 impl<T> Avx512<T> {
+    /// A bit for the first `keep` lanes of every `of`.
+    #[inline(always)]
+    fn first_of_every(of: usize, keep: usize) -> u32 {
+        // The lowest bit of each, times as many ones as are kept.
+        let every = (0..64 / size_of::<T>()).step_by(of).fold(0u32, |bits, lane| bits | 1 << lane);
+        every * ((1 << keep) - 1)
+    }
     #[inline(always)]
     fn f32(x: __m512) -> Self {
         Avx512(x, PhantomData)
@@ -133,14 +140,23 @@ impl<T: Float> Vector<T> for Avx512<T> {
     }
     #[inline(always)]
     unsafe fn squeeze(self, of: usize, keep: usize) -> Self {
-        // The lowest bit of every `of`, times as many ones as are kept.
-        let every = (0..Self::LANES).step_by(of).fold(0u32, |bits, lane| bits | 1 << lane);
-        let mask = every * ((1 << keep) - 1);
+        let mask = Self::first_of_every(of, keep);
         unsafe {
             if is_f32::<T>() {
                 Self::f32(_mm512_maskz_compress_ps(mask as u16, self.0))
             } else {
                 Self::f64(_mm512_maskz_compress_pd(mask as u8, self.pd()))
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn spread(self, of: usize, keep: usize) -> Self {
+        let mask = Self::first_of_every(of, keep);
+        unsafe {
+            if is_f32::<T>() {
+                Self::f32(_mm512_maskz_expand_ps(mask as u16, self.0))
+            } else {
+                Self::f64(_mm512_maskz_expand_pd(mask as u8, self.pd()))
             }
         }
     }
