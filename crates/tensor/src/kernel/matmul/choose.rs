@@ -158,20 +158,22 @@ impl<T: Float> Product<T> {
             return false;
         }
         let write = match cols {
-            ..3 => 45,
-            3 => 62,
-            4 => 80,
-            5..9 => 105,
-            _ => 150,
+            ..3 => 10,
+            3 | 4 => 28,
+            5..9 => 70,
+            _ => 130,
         };
         let tall = rows.div_ceil(simd::lanes::<T>(self.isa));
         let transposed = 60 + tall * write + k.saturating_mul((tall * cols * 5 / 9).max(4));
         let direct = if self.is_shallow() {
-            rows * 2 + k * rows / 2
+            // A row's sum is one chain of multiply-adds: beyond so many the processor cannot look far enough ahead for others.
+            rows / 2 + k * rows * if k > 12 { 18 } else { 13 } / 16 + if turns_b { 60 + 8 * k } else { 0 }
         } else {
-            rows * 6 + k.saturating_mul((rows * 5 / 9).max(4) + if turns_b { 6 } else { 0 })
+            rows * 6
+                + k.saturating_mul((rows * 5 / 9).max(4) + if turns_b { 6 } else { 0 })
+                + if turns_b { 200 } else { 0 }
         };
-        transposed < direct + if turns_b { 200 } else { 0 }
+        transposed < direct
     }
 
     /// By dot products, along which the operands are turned that do not lie so.
