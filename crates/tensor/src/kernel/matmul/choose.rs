@@ -116,6 +116,7 @@ impl<T: Float> Product<T> {
             0 => false,
             1..5 => rows * cols <= 16,
             5..8 => rows == 1 || rows * cols <= 16,
+            12.. if self.is_shallow() => rows == 1 || cols <= 2 || rows * cols <= 64,
             _ if self.is_shallow() => rows == 1 || rows * cols <= 32,
             8..24 => rows == 1 || cols <= 2 || rows * cols <= 128,
             24..64 => rows <= 6 || cols <= 5 || rows * cols <= 128,
