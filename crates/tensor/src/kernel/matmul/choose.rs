@@ -119,8 +119,10 @@ impl<T: Float> Product<T> {
             12.. if self.is_shallow() => rows == 1 || cols <= 2 || rows * cols <= 64,
             _ if self.is_shallow() => rows == 1 || rows * cols <= 32,
             8..24 => rows == 1 || cols <= 2 || rows * cols <= 128,
-            24..64 => rows <= 6 || cols <= 5 || rows * cols <= 128,
-            64..256 => rows <= 12 || cols <= 9,
+            24..40 => rows <= 3 || cols <= 5 || rows * cols <= 200,
+            40..64 => rows <= 6 || cols <= 5 || rows * cols <= 128,
+            64..144 => rows <= 12 || cols <= 9,
+            144..256 => rows <= 12 || cols <= 12 || rows <= 16 && cols < 48 && self.is_along_depth(),
             _ => rows <= 16 || cols < 16,
         }
     }
