@@ -245,7 +245,7 @@ pub(super) unsafe fn turn<T: Float>(
     *room = Storage::recycled((rows * cols).max(2));
     let to = &mut room.unique_mut().expect("new")[..rows * cols];
     let at = to.as_ptr();
-    // Squares are turned faster where the columns fill them.
+    // Squares are turned faster where the columns fill them, but rows that lie side by side fill wide vectors too.
     let dense = from.col == 1 && from.row == cols && cols <= 8;
     let isa = if cols > 4 && !dense { simd::narrowest::<T>(isa, cols) } else { isa };
     // SAFETY: the caller's promise; a narrower instruction set is there too.
