@@ -8,7 +8,7 @@ mod methods;
 mod regression;
 mod similarity;
 
-use tensor::{Elementwise, Error, Float, Result, Var};
+use tensor::{Array, Elementwise, Error, Float, Result, Shape, Var};
 
 pub use classification::{Targets, bce_with_logits, cross_entropy, hinge, kl_div, nll};
 pub use cross_entropy::CrossEntropy;
@@ -30,16 +30,25 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    fn apply<'t, T: Float>(self, op: &'static str, cost: Var<'t, T>) -> Result<Var<'t, T>> {
-        let shape = cost.shape();
+    /// What the sum of costs of this shape is multiplied by; `None` where they are not summed.
+    fn factor(self, op: &'static str, shape: &Shape) -> Result<Option<f64>> {
         if shape.contains(&0) && self != Reduction::None && self != Reduction::Sum {
             return Err(Error::invalid(op, format!("the batch is empty: the costs have shape {shape}")));
         }
         Ok(match self {
-            Reduction::None => cost,
-            Reduction::Sum => cost.sum(..),
+            Reduction::None => None,
+            Reduction::Sum => Some(1.0),
+            Reduction::Mean => Some(1.0 / shape.numel() as f64),
+            Reduction::BatchMean => Some(1.0 / shape.first().map_or(1, |&n| n) as f64),
+        })
+    }
+
+    fn apply<'t, T: Float>(self, op: &'static str, cost: Var<'t, T>) -> Result<Var<'t, T>> {
+        let Some(factor) = self.factor(op, &cost.shape())? else { return Ok(cost) };
+        Ok(match self {
             Reduction::Mean => cost.mean(..),
-            Reduction::BatchMean => cost.sum(..) / T::from_f64(shape.first().map_or(1, |&n| n) as f64),
+            Reduction::BatchMean => cost.sum(..).scale(factor),
+            _ => cost.sum(..),
         })
     }
 }
@@ -55,5 +64,8 @@ fn elementwise<'t, T: Float, R: Elementwise<2>>(
         let expected = format!("a target of the output's shape {expected}");
         return Err(Error::Shape { op: R::NAME, expected, got });
     }
-    reduction.apply(R::NAME, Var::map(rule, [output, target]))
+    Ok(match reduction.factor(R::NAME, &expected)? {
+        Some(factor) => Var::sum_of(rule, [output, target], factor),
+        None => Var::map(rule, [output, target]),
+    })
 }

@@ -12,6 +12,7 @@ use crate::ops::index::{Gather, IndexAdd, IndexSelect, ScatterAdd};
 use crate::ops::matmul::MatMul;
 use crate::ops::reduce::{Sum, SumTo};
 use crate::ops::scan::CumSum;
+use crate::ops::sum_of::sum_gradients;
 use crate::ops::view::{BroadcastTo, Embed, Permute, Reshape, Slices};
 use crate::scalar::Elementwise;
 use crate::scalar::rules;
@@ -36,6 +37,16 @@ pub trait Array<T: Float>: Clone {
         y: &Self,
         needs: &[bool],
     ) -> Grads<Self>;
+    /// The gradients of Σ rule(x), where the incoming one is one number.
+    fn rule_sum_vjp<R: Elementwise<N>, const N: usize>(
+        rule: R,
+        g: &Self,
+        x: [&Self; N],
+        needs: &[bool],
+    ) -> Grads<Self> {
+        let y = Self::rule(rule, x);
+        Self::rule_vjp(rule, &g.broadcast_to(&y.shape()), x, &y, needs)
+    }
     /// What a function of variables makes of `x`: for variables itself, for tensors its values.
     fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self>;
     /// The value; a gradient that depends on more than its shape is no longer linear in it.
@@ -192,6 +203,15 @@ impl<T: Float> Array<T> for Tensor<T> {
         needs: &[bool],
     ) -> Grads<Self> {
         elementwise::gradients(&Map(rule), g, x, y, needs)
+    }
+
+    fn rule_sum_vjp<R: Elementwise<N>, const N: usize>(
+        rule: R,
+        g: &Self,
+        x: [&Self; N],
+        needs: &[bool],
+    ) -> Grads<Self> {
+        sum_gradients(&Map(rule), R::NAME, g, x, needs)
     }
 
     fn with_vars(x: &[&Self], f: &OfVars<'_, T>) -> Grads<Self> {

@@ -15,6 +15,9 @@ use crate::scalar::Lane;
 /// Elements that are gathered at a time where an operand does not lie flat: few enough to stay in the first cache.
 const BLOCK: usize = 256;
 
+/// The same where the output is computed on the way: costs have few elements, and room that nobody needs takes time too.
+const SHORT: usize = 128;
+
 /// out = rule(x), for operands that are read through strides over the shape of `out`.
 pub(crate) fn map<T: Float, const N: usize>(rule: &dyn Pointwise<T>, x: [Strided<'_, T>; N], out: &mut [T]) {
     let x = x.map(Strided::reader);
@@ -120,6 +123,30 @@ fn vjp_flat<T: Float, const N: usize>(
         });
         rule.vjp(&g[at..end], &x.map(|x| &x[at..end]), &y[at..end], &mut out);
     }
+}
+
+/// outᵢ = g·∂rule/∂xᵢ for every `outᵢ` that is asked for, where g is one number and rule(x) is computed on the way.
+pub(crate) fn sum_vjp<T: Float, const N: usize>(
+    rule: &dyn Pointwise<T>,
+    g: T,
+    x: [&[T]; N],
+    out: [Option<&mut [T]>; N],
+) {
+    let len = x[0].len();
+    split::chunks(len, out, &|start, mut out| {
+        let end = out.iter().flatten().map(|out| start + out.len()).next().unwrap_or(start);
+        let (gs, mut y, mut unused) = ([g; SHORT], [T::ZERO; SHORT], [[T::ZERO; SHORT]; N]);
+        for at in (start..end).step_by(SHORT) {
+            let block = at..end.min(at + SHORT);
+            let len = block.len();
+            let mut pairs = out.iter_mut().zip(&mut unused);
+            let mut out: [_; N] = array::from_fn(|_| match pairs.next().expect("one each") {
+                (Some(out), _) => &mut out[at - start..][..len],
+                (None, unused) => &mut unused[..len],
+            });
+            rule.eval_vjp(&gs[..len], &x.map(|x| &x[block.clone()]), &mut y[..len], &mut out);
+        }
+    });
 }
 
 // What follows is compiled for every rule and every instruction set, so it is no more than the loops over elements.

@@ -66,7 +66,7 @@ impl<T: Float, R: Elementwise<N>, const N: usize> Pointwise<T> for Map<R, N> {
 }
 
 /// rule(x), with broadcasting. Compiled for a number of inputs, not for a rule.
-fn evaluated<T: Float, const N: usize>(
+pub(super) fn evaluated<T: Float, const N: usize>(
     rule: &dyn Pointwise<T>,
     name: &'static str,
     x: [&Tensor<T>; N],

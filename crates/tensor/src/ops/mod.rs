@@ -22,6 +22,7 @@ pub mod reduce;
 pub mod scan;
 pub mod softmax;
 pub mod sort;
+pub mod sum_of;
 pub mod view;
 pub mod window;
 

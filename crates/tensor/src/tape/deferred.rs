@@ -17,7 +17,12 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// Results of fewer elements are evaluated at once: they stay in the second cache, where passes are cheap.
-pub(super) const LARGE: usize = 1 << 17;
+const LARGE: usize = 1 << 17;
+
+/// Whether a result of so many elements is deferred.
+pub(crate) fn is_large(elements: usize) -> bool {
+    elements >= LARGE
+}
 
 /// How large the chain is that a deferred node ends, at most: a node that it reads twice counts twice.
 #[derive(Clone, Copy, Default)]
@@ -53,7 +58,7 @@ impl<T: Float> Nodes<T> {
     /// evaluated.
     pub(super) fn defer(&mut self, inputs: &Inputs) -> Option<Shape> {
         let shapes = inputs.iter().map(|&id| self.get(id).value.shape());
-        let shape = shapes.max_by_key(|shape| shape.numel()).filter(|shape| shape.numel() >= LARGE)?.clone();
+        let shape = shapes.max_by_key(|shape| shape.numel()).filter(|shape| is_large(shape.numel()))?.clone();
         if inputs.len() > ARGS {
             return None;
         }

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use backward::Adjoints;
 pub use checkpoint::Kept;
+pub(crate) use deferred::is_large;
 pub use gradient::Gradient;
 pub use gradients::{Gradients, Source};
 pub use memory::{KindMemory, Memory};

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use super::backward::Adjoints;
 use super::checkpoint::Segment;
-use super::deferred::{LARGE, Size};
+use super::deferred::{Size, is_large};
 use super::param::Tag;
 use super::pending::Pending;
 use super::var::Var;
@@ -93,8 +93,8 @@ pub(super) struct Node<T: Float> {
     pub(super) location: &'static Location<'static>,
 }
 
-fn is_large<T: Float>(value: &Tensor<T>) -> bool {
-    value.number().is_none() && value.numel() >= LARGE
+fn has_large<T: Float>(value: &Tensor<T>) -> bool {
+    value.number().is_none() && is_large(value.numel())
 }
 
 impl<T: Float> Node<T> {
@@ -200,7 +200,7 @@ impl<T: Float> Nodes<T> {
     pub(super) fn push_leaf(&mut self, value: Tensor<T>, origin: Origin, batched: bool) -> u32 {
         let in_param = matches!(origin, Origin::Param(_));
         let (id, node) = self.next(origin, batched);
-        (node.large, node.value, node.in_param) = (is_large(&value), value, in_param);
+        (node.large, node.value, node.in_param) = (has_large(&value), value, in_param);
         id
     }
 
@@ -209,7 +209,7 @@ impl<T: Float> Nodes<T> {
         let shares = |id: &u32| self.get(*id).in_param && self.get(*id).value.shares_buffer(&value);
         let in_param = inputs.iter().any(shares);
         let (id, node) = self.next(Origin::Op, batched);
-        (node.large, node.value, node.in_param) = (is_large(&value), value, in_param);
+        (node.large, node.value, node.in_param) = (has_large(&value), value, in_param);
         node.inputs = inputs;
         id
     }

@@ -14,6 +14,7 @@ mod product;
 mod properties;
 mod reduce;
 mod structure;
+mod sum_of;
 mod third;
 
 use cases::check_all;
