@@ -10,7 +10,7 @@ use crate::attribute::Attributes;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
 use crate::kernel::chain::Pointwise;
-use crate::kernel::map;
+use crate::kernel::{map, split};
 use crate::scalar::rules::*;
 use crate::scalar::{Elementwise, Scalar};
 use crate::tape::{Grads, Var};
@@ -94,23 +94,61 @@ pub(crate) fn gradients<T: Float, const N: usize>(
     needs: &[bool],
 ) -> Grads<Tensor<T>> {
     let shape = y.shape();
-    // By loops: the functions of arrays are not inlined where there is this much in one.
-    let (mut wide, mut grads) = ([const { None }; N], [const { None }; N]);
+    // A small step is made of activations, and what leads a rule to their elements.
+    if let ([true], [x]) = (needs, &x[..])
+        && let Some([g, x, slice]) = slices([g, x, y])
+        && stays_here(y)
+    {
+        let mut grad = Tensor::build_like(y, |_| ());
+        rule.vjp(g, &[x], slice, &mut [grad.as_mut_slice()]);
+        return Grads::from_buf_and_len([Some(grad), None, None], 1);
+    }
+    let mut wide = [const { None }; N];
     for i in 0..N {
         wide[i] = (x[i].shape() != shape).then(|| x[i].broadcast_to(shape));
-        grads[i] = needs[i].then(|| Tensor::build_like(y, |_| ()));
     }
-    let mut out = [const { None }; N];
+    let x: [_; N] = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
+    let incoming = map::Incoming { g: g.strided(), x, y: y.strided() };
+    written(y, needs, |out| map::vjp(rule, incoming, y.numel(), out))
+}
+
+/// The gradients that are needed, in the shape of `like`, once `write` has written them.
+#[inline]
+pub(super) fn written<T: Float, const N: usize>(
+    like: &Tensor<T>,
+    needs: &[bool],
+    write: impl FnOnce([Option<&mut [T]>; N]),
+) -> Grads<Tensor<T>> {
+    // By loops: the functions of arrays are not inlined where there is this much in one.
+    let (mut grads, mut out) = ([const { None }; N], [const { None }; N]);
+    for i in 0..N {
+        grads[i] = needs[i].then(|| Tensor::build_like(like, |_| ()));
+    }
     for (out, grad) in out.iter_mut().zip(&mut grads) {
         *out = grad.as_mut().map(Tensor::as_mut_slice);
     }
-    let x = std::array::from_fn(|i| wide[i].as_ref().unwrap_or(x[i]).strided());
-    map::vjp(rule, map::Incoming { g: g.strided(), x, y: y.strided() }, y.numel(), out);
+    write(out);
     let mut sent = Grads::new();
     for grad in grads {
         sent.push(grad);
     }
     sent
+}
+
+/// The elements of arrays of one shape, where all are contiguous.
+#[inline]
+pub(super) fn slices<T: Float, const N: usize>(x: [&Tensor<T>; N]) -> Option<[&[T]; N]> {
+    let mut slices: [&[T]; N] = [&[]; N];
+    for (slice, x_k) in slices.iter_mut().zip(x) {
+        *slice = x_k.as_slice().filter(|_| x_k.shape() == x[0].shape())?;
+    }
+    Some(slices)
+}
+
+/// Whether an array is too small for threads to share it.
+#[inline]
+fn stays_here<T: Float>(x: &Tensor<T>) -> bool {
+    x.numel() / split::RATE < split::SHARED
 }
 
 /// The elements of tensors that have one each, and the tensor whose shape they broadcast to.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result, unwrap};
 use crate::float::Float;
 use crate::kernel::matmul::{Init, Mat, matmul};
 use crate::kernel::reduce;
-use crate::shape::{AxisSet, Shape};
+use crate::shape::Shape;
 use crate::tape::{Adjoints, Grads, Var};
 use crate::tensor::Tensor;
 
@@ -235,9 +235,15 @@ impl<T: Float> Op<T> for Linear {
             add_transposed_product(1, x[1].shape(), &g2, &rows, into);
         }
         if x.len() == 3 && into.needs()[2] {
-            into.add(2, g2.fold(reduce::Sum, AxisSet::one(0), false));
+            into.add(2, sum_of_rows(&g2));
         }
     }
+}
+
+/// The sum of a matrix's rows.
+fn sum_of_rows<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    let (rows, width, x) = (x.shape()[0], x.shape()[1], x.flat());
+    Tensor::build([width], |out| reduce::reduce(reduce::Sum, x.as_slice().expect("contiguous"), rows, width, out))
 }
 
 /// All axes but the last as one, contiguous in memory where they were not one already.

@@ -1,7 +1,7 @@
 //! The sum of an elementwise rule's results, which is what most costs are.
 
 use super::Op;
-use super::elementwise::{Map, evaluated, gradients};
+use super::elementwise::{Map, evaluated, gradients, slices, written};
 use crate::array::Array;
 use crate::error::{Result, unwrap};
 use crate::float::Float;
@@ -48,29 +48,7 @@ pub(crate) fn sum_gradients<T: Float, const N: usize>(
         let y = unwrap(evaluated(rule, name, x));
         return gradients(rule, &g.broadcast_to(y.shape()), x, &y, needs);
     };
-    let mut grads = [const { None }; N];
-    for i in 0..N {
-        grads[i] = needs[i].then(|| Tensor::build_like(x[0], |_| ()));
-    }
-    let mut out = [const { None }; N];
-    for (out, grad) in out.iter_mut().zip(&mut grads) {
-        *out = grad.as_mut().map(Tensor::as_mut_slice);
-    }
-    map::sum_vjp(rule, number, slices, out);
-    let mut sent = Grads::new();
-    for grad in grads {
-        sent.push(grad);
-    }
-    sent
-}
-
-/// The elements of arrays of one shape that are contiguous.
-fn slices<T: Float, const N: usize>(x: [&Tensor<T>; N]) -> Option<[&[T]; N]> {
-    let mut slices: [&[T]; N] = [&[]; N];
-    for (slice, x_k) in slices.iter_mut().zip(x) {
-        *slice = x_k.as_slice().filter(|_| x_k.shape() == x[0].shape())?;
-    }
-    Some(slices)
+    written(x[0], needs, |out| map::sum_vjp(rule, number, slices, out))
 }
 
 impl<'t, T: Float> Var<'t, T> {
