@@ -124,6 +124,28 @@ fn portable<K: Kernel>(kernel: K) -> K::Output {
     if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Unfused>() }
 }
 
+/// The bytes of a core's second cache, or what most have where the processor does not say.
+pub(crate) fn second_cache() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| measured_second_cache().unwrap_or(1 << 20))
+}
+
+/// By the processor's extended function 8000_0006H, which both makers describe alike: in ECX, from bit 16 on, in KiB.
+#[cfg(target_arch = "x86_64")]
+fn measured_second_cache() -> Option<usize> {
+    use std::arch::x86_64::__cpuid;
+    const FUNCTION: u32 = 0x8000_0006;
+    // SAFETY: every processor of this architecture has the instruction.
+    #[allow(unused_unsafe, reason = "newer compilers know that it is safe")]
+    let kib = unsafe { if __cpuid(0x8000_0000).eax < FUNCTION { 0 } else { __cpuid(FUNCTION).ecx >> 16 } };
+    (kib > 0).then_some((kib as usize) << 10)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn measured_second_cache() -> Option<usize> {
+    None
+}
+
 /// Asks for a slice to be brought into the first cache while other work goes on.
 #[inline]
 pub(crate) fn bring_near<T>(slice: &[T]) {

@@ -11,6 +11,12 @@ use crate::storage::Storage;
 /// The elements of a shallow product that is not worth asking whether it is to be cut into tasks.
 const SMALL: usize = 1 << 14;
 
+/// The rows of b of which more than one vector stays in registers on every instruction set that sums several; and those that
+/// are read from the first cache where they begin pages apart.
+const FEW: usize = 4;
+const DISPLACED: usize = 12;
+const PAGE: usize = 4096;
+
 /// The elements of operands that are copied to take dot products of them at most, and what such a copy takes at least,
 /// in cycles.
 const TURNED: usize = 1 << 16;
@@ -77,8 +83,15 @@ impl<T: Float> Product<T> {
 
     /// Whether its rows are better summed than its tiles, once the rows of b are contiguous.
     pub(super) fn is_shallow(&self) -> bool {
-        let narrow = self.c.cols <= simd::lanes::<T>(self.isa);
-        (1..=simd::shallow::<T>(self.isa)).contains(&self.k) && (narrow || shallow::together(self.k) > 1)
+        let Product { isa, k, b, c, .. } = *self;
+        let suits = if simd::registers::<T>(isa) == 32 {
+            c.cols <= simd::lanes::<T>(isa) || shallow::together(k, 32) > 1
+        } else {
+            // Rows of one tile are best left to it, and rows of b that displace each other, which are read again and again.
+            let apart = (b.row * size_of::<T>()).is_multiple_of(PAGE);
+            k <= FEW || c.rows > simd::tile_rows::<T>(isa) && !(apart && k > DISPLACED)
+        };
+        (1..=simd::shallow::<T>(isa)).contains(&k) && suits
     }
 
     /// Whether it is a single row, of more vectors than its sum takes at a time, and of no more than a tile has.
@@ -104,7 +117,7 @@ impl<T: Float> Product<T> {
     /// The instruction set whose vectors are as wide as the output, where there is one.
     fn isa_of_shallow(&self) -> Isa {
         let shorter = simd::narrowest::<T>(self.isa, self.c.cols);
-        let fits = self.c.cols == simd::lanes::<T>(shorter) && self.k <= simd::shallow::<T>(shorter);
+        let fits = self.c.cols == simd::lanes::<T>(shorter) && self.k <= FEW.min(simd::shallow::<T>(shorter));
         if fits { shorter } else { self.isa }
     }
 

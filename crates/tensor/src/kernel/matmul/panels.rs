@@ -8,9 +8,10 @@ use std::ops::Range;
 use super::blocks::{Finished, Taker};
 use super::pack::{Pack, PackPanels};
 use super::simd::{self, Vector, VectorKernel};
-use super::tile::{Ahead, Block, Depth, MOST_VECTORS, Outer, Start, View, vectors};
+use super::tile::{Ahead, Block, Depth, LINE, MOST_VECTORS, Outer, Start, View, vectors};
 use super::{Cut, Product};
 use crate::float::Float;
+use crate::kernel::cpu::second_cache;
 use crate::kernel::split::{self, Parts};
 use crate::storage::Storage;
 
@@ -30,8 +31,14 @@ const MANY_ROWS: usize = 512;
 const MANY_FOR_LONG: usize = 160;
 const LONG: usize = 3072;
 
-/// The bytes of b that the rows of a pass by before the next ones: they stay in the second cache, and a tile's rows of a in the
-/// first, while the output is written along its rows.
+/// The same where the row of a panel is a line or less: so many lines, each by itself, compete for places in the first cache.
+/// A b of so few rows, or so few bytes, stays there all the same.
+const MANY_FOR_LINES: usize = 64;
+const DEEP: usize = 32;
+const SMALL: usize = 1 << 16;
+
+/// The bytes of b that the rows of a pass by before the next ones, at most: they stay in the second cache, of which they take
+/// no more than half, and a tile's rows of a in the first, while the output is written along its rows.
 const LASTING: usize = 3 << 18;
 
 /// The nanoseconds from which on all threads copy operands together, before any multiplies: below, each copies what it needs
@@ -151,10 +158,16 @@ impl<T: Float> Product<T> {
     }
 
     /// Whether the columns of b are copied: where its rows are not contiguous, or enough rows read it, and from beyond the
-    /// second cache.
+    /// second cache; or where its panels are lines in many places.
     fn packs_b(&self) -> bool {
-        let (row, far) = (self.b.row.saturating_mul(size_of::<T>()), super::FAR);
-        let rows = if row > LONG { MANY_FOR_LONG } else { MANY_ROWS };
+        let row = self.b.row.saturating_mul(size_of::<T>());
+        let by_lines =
+            vectors(usize::MAX, false) * simd::lanes::<T>(self.isa) * size_of::<T>() <= LINE && self.k >= DEEP;
+        let (far, rows) = match () {
+            _ if by_lines => (SMALL, MANY_FOR_LINES),
+            _ if row > LONG => (super::FAR, MANY_FOR_LONG),
+            _ => (super::FAR, MANY_ROWS),
+        };
         self.k > 0 && (self.b.col != 1 || row.saturating_mul(self.k) > far && self.c.rows > rows)
     }
 
@@ -361,7 +374,7 @@ impl<T: Float> VectorKernel<T> for Panels<'_, T> {
 /// The columns of so much depth that the rows of a pass by before the next ones.
 #[inline(always)]
 fn lasting<T>(depth: usize) -> usize {
-    LASTING / (depth.max(1) * size_of::<T>())
+    LASTING.min(second_cache() / 2) / (depth.max(1) * size_of::<T>())
 }
 
 /// The columns of a panel: in the fewest panels, and of these as even ones as whole vectors allow, since a tile of few rows

@@ -8,14 +8,18 @@ use super::simd::{Vector, VectorKernel, WIDEST};
 use super::tile::{Ahead, Block, LINE, Start, View};
 use crate::float::Float;
 
-/// The vectors of columns of which all rows of b fit into the registers, of 32, at a depth.
-pub(super) const fn together(depth: usize) -> usize {
-    match depth {
-        ..9 => 3,
-        9..13 => 2,
+/// The vectors of columns of which all rows of b fit into the registers, at a depth.
+pub(super) const fn together(depth: usize, registers: usize) -> usize {
+    match (depth, registers) {
+        (ANY, _) => 2,
+        (..9, 32) | (..5, _) => 3,
+        (9..13, 32) | (5..7, _) => 2,
         _ => 1,
     }
 }
+
+/// Any depth: rows of b are read again for every four rows of a.
+const ANY: usize = 0;
 
 /// The rows that are written at a time where the output is larger than the first cache, or rows are longer than so many bytes:
 /// a line of which two groups of columns have a part is still there when the second one comes.
@@ -63,7 +67,7 @@ impl<T: Float> VectorKernel<T> for Shallow<T> {
                 match k {
                     $(
                         // SAFETY: the caller's promise.
-                        $depth if const { $depth <= V::SHALLOW } => unsafe { V::call(OfDepth::<T, $depth>(self)) },
+                        $depth if const { $depth <= V::HELD } => unsafe { V::call(OfDepth::<T, $depth>(self)) },
                     )*
                     _ => unreachable!(),
                 }
@@ -72,6 +76,10 @@ impl<T: Float> VectorKernel<T> for Shallow<T> {
         if k == 1 && packs(c.rows, c.cols, V::LANES) && a.row == 1 && c.stride == c.cols {
             // SAFETY: the caller's promise.
             return unsafe { self.several_rows::<V>() };
+        }
+        if k > V::HELD {
+            // SAFETY: the caller's promise.
+            return unsafe { V::call(OfDepth::<T, ANY>(self)) };
         }
         depths! { 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 }
     }
@@ -108,31 +116,70 @@ impl<T: Float> Shallow<T> {
     }
 }
 
-/// A product of a depth that the compiler knows.
+impl<T: Float> Shallow<T> {
+    /// R rows of the output from row `i` on, which have N vectors.
+    #[inline(always)]
+    unsafe fn write_rows<V: Vector<T>, const N: usize, const R: usize>(&self, i: usize) {
+        let Shallow { k, a, b, c, ahead, .. } = *self;
+        let last = c.cols - (N - 1) * V::LANES;
+        // SAFETY: the caller's promise; rows of a have k elements, and those of b and c as many columns as c.
+        unsafe {
+            let (mut x, mut y) = (a.from(i, 0), b.at);
+            let mut sums = [[V::zero(); N]; R];
+            for _ in 0..k {
+                let row: [V; N] = load_row(y, last);
+                for r in 0..R {
+                    let x = V::splat(x.from(r, 0).at);
+                    for v in 0..N {
+                        sums[r][v] = x.mul_add(row[v], sums[r][v]);
+                    }
+                }
+                (x, y) = (x.from(0, 1), y.wrapping_add(b.row));
+            }
+            if !ahead.is_none() {
+                for r in 0..R {
+                    ahead.prefetch_row::<V, N>(i + r, std::array::from_fn(|v| v * V::LANES));
+                }
+            }
+            if let Start::At { from, row } = c.start {
+                let scale = V::splat(&raw const self.scale);
+                for r in 0..R {
+                    sums[r] = add_rows(load_row(from.wrapping_add((i + r) * row), last), sums[r], scale);
+                }
+            }
+            for r in 0..R {
+                store_row(sums[r], c.at.wrapping_add((i + r) * c.stride), last);
+            }
+        }
+    }
+}
+
+/// A product of a depth that the compiler knows, or of [`ANY`].
 struct OfDepth<T, const K: usize>(Shallow<T>);
 
 impl<T: Float, const K: usize> VectorKernel<T> for OfDepth<T, K> {
     /// All vectors of columns at once where their rows of b fit into the registers, else some after the other.
     #[inline(always)]
     unsafe fn run<V: Vector<T>>(self) {
-        let Shallow { a, c, mut ahead, .. } = self.0;
+        let Shallow { k, a, c, mut ahead, .. } = self.0;
         let row = size_of::<T>() * c.stride;
         let far = row * c.rows > NEAR;
-        let at_once = c.cols <= const { together(K) } * V::LANES;
+        let at_once = c.cols <= const { together(K, V::REGISTERS) } * V::LANES;
         let unaligned = !row.is_multiple_of(LINE);
         // So many rows further on, one begins at the same place of a vector. Beyond the first cache, vectors that lie in two
         // lines take half as long again to write; but for each place, b is read again.
         let period = const { size_of::<V>() } >> row.trailing_zeros().min(size_of::<V>().ilog2());
-        let by_lines = !at_once && far && row > BY_LINES && period > 1 && 8 * c.rows >= 3 * K * period;
+        let by_lines = !at_once && far && row > BY_LINES && period > 1 && 8 * c.rows >= 3 * k * period;
         let apart = if by_lines { period } else { 1 };
-        let compete = (row + NEARLY) % PAGE < 2 * NEARLY || K < 8 && unaligned;
+        let compete = (row + NEARLY) % PAGE < 2 * NEARLY || k < 8 && unaligned;
         let most = match !at_once && (row > LONG || far) {
             true if compete && apart == 1 => FEW,
+            true if K == ANY => 4 * ROWS,
             true => ROWS,
             false => c.rows,
         };
         // Lines that take long enough to compute arrive in time by themselves, and those that are written as a whole.
-        if ahead.is_none() && K < 8 && far && (row <= LONG || unaligned && apart == 1) {
+        if ahead.is_none() && k < 8 && far && (row <= LONG || unaligned && apart == 1) {
             ahead = Ahead::of(c.part(FEW, 0, 0, 0));
         }
         for first in (0..c.rows).step_by(most * apart) {
@@ -152,7 +199,7 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
     /// calls for them, since each would be compiled again.
     #[inline(always)]
     unsafe fn all<V: Vector<T>>(&self, by_lines: bool) {
-        let (c, most) = (self.0.c, const { together(K) });
+        let (c, most) = (self.0.c, const { together(K, V::REGISTERS) });
         // The sums of several rows need registers beside them; a single one saves calls.
         let some = if c.rows == 1 { most } else { most.min(2) };
         let head = if by_lines { (c.at as usize).wrapping_neg() % size_of::<V>() / size_of::<T>() } else { 0 };
@@ -179,9 +226,11 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
         // SAFETY: the caller's promise.
         unsafe {
             match cols.div_ceil(V::LANES) {
+                1 if const { K == ANY } => self.down_by_fours::<V, 1>(j, cols),
+                2 if const { K == ANY } => self.down_by_fours::<V, 2>(j, cols),
                 1 => self.down::<V, 1>(j, cols),
-                2 if const { together(K) >= 2 } => self.down::<V, 2>(j, cols),
-                3 if const { together(K) >= 3 } => self.down::<V, 3>(j, cols),
+                2 if const { together(K, V::REGISTERS) >= 2 } => self.down::<V, 2>(j, cols),
+                3 if const { together(K, V::REGISTERS) >= 3 } => self.down::<V, 3>(j, cols),
                 _ => unreachable!(),
             }
         }
@@ -233,6 +282,25 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
                     Start::At { from, row } => add_rows(load_row(from.wrapping_add(i * row), last), sums, scale),
                 };
                 store_row(row, to, last);
+            }
+        }
+    }
+
+    /// As [`down`](OfDepth::down), with the sums of four rows in registers in place of the rows of b.
+    #[inline(always)]
+    unsafe fn down_by_fours<V: Vector<T>, const N: usize>(&self, j: usize, cols: usize) {
+        let c = self.0.c.part(0, j, self.0.c.rows, cols);
+        let part = Shallow { b: self.0.b.from(0, j), c, ahead: self.0.ahead.from(0, j), ..self.0 };
+        let mut i = 0;
+        // SAFETY: the caller's promise; the rows are those of the block.
+        unsafe {
+            while i + 4 <= c.rows {
+                part.write_rows::<V, N, 4>(i);
+                i += 4;
+            }
+            while i < c.rows {
+                part.write_rows::<V, N, 1>(i);
+                i += 1;
             }
         }
     }

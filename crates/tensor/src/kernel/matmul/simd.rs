@@ -12,14 +12,16 @@ pub(super) const WIDEST: usize = 16;
 /// A vector register of `T`, and how many of them the kernels may hold at a time.
 pub(super) trait Vector<T: Float>: Copy {
     const LANES: usize;
+    const REGISTERS: usize = 16;
     /// The most rows of a tile of the outer-product kernel, and whether tiles of fewer rows have as many vectors as 32
     /// registers hold. Of each there is one more to compile.
     const ROWS: usize;
     const WIDE: bool = false;
     /// The largest tile of the dot-product kernel: rows, and columns.
     const DOTS: usize;
-    /// The most rows of b that are summed with all of them in registers.
+    /// The most rows of b that are summed as whole rows, and those of which all stay in registers meanwhile.
     const SHALLOW: usize;
+    const HELD: usize = Self::SHALLOW;
 
     // SAFETY, of every function here: the processor has the instruction set, and the pointers are valid for the
     // elements that the function reads or writes: all lanes, or the first `n`, 1 ≤ n ≤ LANES.
@@ -95,6 +97,7 @@ pub(super) unsafe fn run<T: Float>(isa: Isa, kernel: impl VectorKernel<T>) {
 /// The constants of a vector.
 struct Sizes {
     lanes: usize,
+    registers: usize,
     wide: bool,
     rows: usize,
     shallow: usize,
@@ -102,7 +105,7 @@ struct Sizes {
 
 impl Sizes {
     fn of<T: Float, V: Vector<T>>() -> Sizes {
-        Sizes { lanes: V::LANES, wide: V::WIDE, rows: V::ROWS, shallow: V::SHALLOW }
+        Sizes { lanes: V::LANES, registers: V::REGISTERS, wide: V::WIDE, rows: V::ROWS, shallow: V::SHALLOW }
     }
 
     fn on<T: Float>(isa: Isa) -> Sizes {
@@ -121,6 +124,11 @@ pub(super) fn lanes<T: Float>(isa: Isa) -> usize {
     Sizes::on::<T>(isa).lanes
 }
 
+/// How many registers an instruction set has.
+pub(super) fn registers<T: Float>(isa: Isa) -> usize {
+    Sizes::on::<T>(isa).registers
+}
+
 /// Whether tiles of few rows are wide on an instruction set.
 pub(super) fn wide<T: Float>(isa: Isa) -> bool {
     Sizes::on::<T>(isa).wide
@@ -131,7 +139,7 @@ pub(super) fn tile_rows<T: Float>(isa: Isa) -> usize {
     Sizes::on::<T>(isa).rows
 }
 
-/// The most rows of b that are summed with all of them in registers, on an instruction set.
+/// The most rows of b that are summed as whole rows on an instruction set.
 pub(super) fn shallow<T: Float>(isa: Isa) -> usize {
     Sizes::on::<T>(isa).shallow
 }

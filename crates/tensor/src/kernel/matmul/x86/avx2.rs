@@ -51,7 +51,8 @@ impl<T: Float> Vector<T> for Avx2<T> {
     // 12 sums, two vectors of b and an element of a: 15 of 16 registers.
     const ROWS: usize = 6;
     const DOTS: usize = 3;
-    const SHALLOW: usize = 4;
+    const SHALLOW: usize = 16;
+    const HELD: usize = 6;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -69,15 +70,36 @@ impl<T: Float> Vector<T> for Avx2<T> {
     }
     #[inline(always)]
     unsafe fn load_first(from: *const T, n: usize) -> Self {
+        if n == Self::LANES {
+            return unsafe { Self::load(from) };
+        }
         Self::f32(unsafe { _mm256_maskload_ps(from.cast(), Self::first(n)) })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut T) {
         unsafe { _mm256_storeu_ps(to.cast(), self.0) }
     }
+    /// By halves: some processors take a dozen cycles for a store with a mask.
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, n: usize) {
-        unsafe { _mm256_maskstore_ps(to.cast(), Self::first(n), self.0) }
+        let (words, mut to) = (n * (size_of::<T>() / 4), to.cast::<f32>());
+        unsafe {
+            if words == 8 {
+                return _mm256_storeu_ps(to, self.0);
+            }
+            let mut left = _mm256_castps256_ps128(self.0);
+            if words & 4 != 0 {
+                _mm_storeu_ps(to, left);
+                (left, to) = (_mm256_extractf128_ps::<1>(self.0), to.wrapping_add(4));
+            }
+            if words & 2 != 0 {
+                _mm_storel_pd(to.cast(), _mm_castps_pd(left));
+                (left, to) = (_mm_movehl_ps(left, left), to.wrapping_add(2));
+            }
+            if words & 1 != 0 {
+                _mm_store_ss(to, left);
+            }
+        }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {

@@ -46,6 +46,7 @@ impl<T> Avx512<T> {
 // masked load or store touches the lanes of its mask only.
 impl<T: Float> Vector<T> for Avx512<T> {
     const LANES: usize = 64 / size_of::<T>();
+    const REGISTERS: usize = 32;
     const ROWS: usize = 12;
     const WIDE: bool = is_f32::<T>();
     const DOTS: usize = if is_f32::<T>() { 5 } else { 4 };
