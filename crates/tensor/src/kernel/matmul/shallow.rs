@@ -298,9 +298,11 @@ impl<T: Float, const K: usize> OfDepth<T, K> {
                 part.write_rows::<V, N, 4>(i);
                 i += 4;
             }
-            while i < c.rows {
-                part.write_rows::<V, N, 1>(i);
-                i += 1;
+            match c.rows - i {
+                3 => part.write_rows::<V, N, 3>(i),
+                2 => part.write_rows::<V, N, 2>(i),
+                1 => part.write_rows::<V, N, 1>(i),
+                _ => {}
             }
         }
     }
