@@ -86,13 +86,12 @@ const PART: usize = 1 << 15;
 /// A slice folded in `N` lanes, merged in order.
 #[inline(always)]
 fn lanes<const N: usize, T: Float, F: Fold>(fold: F, x: &[T]) -> T {
-    let mut acc = [fold.empty::<T>(); N];
-    fold_in(fold, &mut acc, x);
-    merge(fold, acc)
+    merge(fold, fold_in(fold, [fold.empty::<T>(); N], x))
 }
 
+/// By value: lanes behind a reference the compiler would write back after every element, one by one.
 #[inline(always)]
-fn fold_in<const N: usize, T: Float, F: Fold>(fold: F, acc: &mut [T; N], x: &[T]) {
+fn fold_in<const N: usize, T: Float, F: Fold>(fold: F, mut acc: [T; N], x: &[T]) -> [T; N] {
     let chunks = x.chunks_exact(N);
     let rest = chunks.remainder();
     for chunk in chunks {
@@ -103,6 +102,7 @@ fn fold_in<const N: usize, T: Float, F: Fold>(fold: F, acc: &mut [T; N], x: &[T]
     for (acc, &x) in acc.iter_mut().zip(rest) {
         *acc = fold.fold(*acc, x);
     }
+    acc
 }
 
 /// Lanes merged as a balanced tree.
@@ -161,7 +161,7 @@ impl<T: Float> Kernel for FoldIn<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run<M: MulAdd>(self) {
-        fold_in(Sum, self.acc, self.x);
+        *self.acc = fold_in(Sum, *self.acc, self.x);
     }
 }
 

@@ -107,7 +107,8 @@ table! {
         d [if n == 0 { x.lit(0.0) } else { x.lit(f64::from(n)) * x.powi(n.saturating_sub(1)) }];
     Add "add" [a, b] -> y => a + b, vjp(g) [g, g];
     Sub "sub" [a, b] -> y => a - b, vjp(g) [g, -g];
-    Mul "mul" [a, b] -> y => a * b, d [b, a];
+    // Not as `d [b, a]`: the compiler would take that pair, which it holds as one integer, for a rotation, and no vectors come of it.
+    Mul "mul" [a, b] -> y => a * b, vjp(g) [g.chain(b), g.chain(a)];
     Div "div" [a, b] -> y => a / b, d [b.recip(), -(y / b)];
     Pow "pow" [a, b] -> y => a.pow(b), d [
         or_zero_at(b, b * a.pow(b - b.lit(1.0))),
@@ -118,7 +119,7 @@ table! {
     Minimum "minimum" [a, b] -> y => A::select(b.lt(a), b, A::select(a.le(b), a, a + b)),
         vjp(g) [A::select(b.lt(a), g.lit(0.0), halve_at_tie(g, a, b)), A::select(a.lt(b), g.lit(0.0), halve_at_tie(g, a, b))];
     // An incoming gradient times a derivative, where a gradient of 0 stays 0.
-    Chain "chain" [g, d] -> y => or_zero_at(g, g * d), d [d, g];
+    Chain "chain" [g, d] -> y => or_zero_at(g, g * d), vjp(h) [h.chain(d), h.chain(g)];
     Less "less" [a, b] -> y => A::select(a.lt(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
     LessEqual "less_equal" [a, b] -> y => A::select(a.le(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
     Equal "equal" [a, b] -> y => A::select(a.eq(b), a.lit(1.0), a.lit(0.0)), vjp(g) [g.lit(0.0), g.lit(0.0)];
